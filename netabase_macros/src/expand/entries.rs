@@ -1,0 +1,158 @@
+//! What a record has in an index: encoded for the plan, and typed for the user.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use crate::check::{Index, IndexValue, Model};
+
+/// Adds the entries of an index to `__nb_entries`.
+pub(super) fn encode(model: &Model, position: usize, index: &Index) -> TokenStream {
+    let root = &model.root;
+    let at = Literal::usize_unsuffixed(position);
+    let parts = &index.newtype.parts;
+    match &index.value {
+        IndexValue::Field(field) => {
+            quote!(#root::Entries::one::<#(#parts)*>(__nb_entries, #at, &self.#field);)
+        }
+        IndexValue::Sparse(field) => {
+            quote!(#root::Entries::sparse::<#(#parts)*>(__nb_entries, #at, &self.#field);)
+        }
+        IndexValue::Each(field) => {
+            quote!(#root::Entries::each::<#(#parts)*>(__nb_entries, #at, &self.#field);)
+        }
+        IndexValue::Parts(fields) => quote! {
+            #root::Entries::parts(__nb_entries, #at, |__nb_out| {
+                #(<#parts as #root::NetabaseKey>::encode_key(&self.#fields, __nb_out);)*
+            });
+        },
+        IndexValue::Computed { each, sparse, .. } => {
+            let computed = computed(model, index);
+            let add = match (each, sparse) {
+                (true, _) => quote!(each),
+                (false, true) => quote!(sparse),
+                (false, false) => quote!(one),
+            };
+            quote!(#root::Entries::#add::<#(#parts)*>(__nb_entries, #at, &#computed);)
+        }
+    }
+}
+
+/// Adds the typed values of an index to `__nb_keys`.
+pub(super) fn keys(model: &Model, index: &Index) -> TokenStream {
+    let newtype = &index.newtype.ident;
+    let parts = &index.newtype.parts;
+    match &index.value {
+        IndexValue::Field(field) => push(
+            model,
+            index,
+            &quote!(::core::clone::Clone::clone(&self.#field)),
+        ),
+        IndexValue::Parts(fields) => push(
+            model,
+            index,
+            &quote!(#(::core::clone::Clone::clone(&self.#fields),)*),
+        ),
+        IndexValue::Sparse(field) => extend(
+            model,
+            index,
+            &quote! {
+                ::core::option::Option::map(
+                    ::core::clone::Clone::clone(&self.#field),
+                    #newtype,
+                )
+            },
+        ),
+        IndexValue::Each(field) => distinct(
+            model,
+            index,
+            &quote! {
+                ::core::iter::Iterator::map(
+                    ::core::iter::IntoIterator::into_iter(&self.#field),
+                    |__nb_element: &#(#parts)*| #newtype(::core::clone::Clone::clone(__nb_element)),
+                )
+            },
+        ),
+        IndexValue::Computed { each, sparse, .. } => {
+            let computed = computed(model, index);
+            match (each, sparse) {
+                (true, _) => distinct(
+                    model,
+                    index,
+                    &quote! {
+                        ::core::iter::Iterator::map(
+                            ::core::iter::IntoIterator::into_iter(#computed),
+                            #newtype,
+                        )
+                    },
+                ),
+                (false, true) => extend(
+                    model,
+                    index,
+                    &quote!(::core::option::Option::map(#computed, #newtype)),
+                ),
+                (false, false) => push(model, index, &computed),
+            }
+        }
+    }
+}
+
+/// The value that the function of an index computes; with `each`, the vector of them.
+fn computed(model: &Model, index: &Index) -> TokenStream {
+    let root = &model.root;
+    let parts = &index.newtype.parts;
+    let IndexValue::Computed {
+        function,
+        each,
+        sparse,
+    } = &index.value
+    else {
+        return TokenStream::new();
+    };
+    let key = if *sparse {
+        quote!(::core::option::Option<#(#parts)*>)
+    } else {
+        quote!(#(#parts)*)
+    };
+    if *each {
+        return quote! {
+            <::std::vec::Vec<#key> as ::core::iter::FromIterator<#key>>::from_iter(
+                ::core::iter::Iterator::map(
+                    ::core::iter::IntoIterator::into_iter(#function(self)),
+                    #root::IntoIndexed::<#key>::into_indexed,
+                ),
+            )
+        };
+    }
+    quote!(#root::IntoIndexed::<#key>::into_indexed(#function(self)))
+}
+
+fn push(model: &Model, index: &Index, value: &TokenStream) -> TokenStream {
+    let (newtype, variant) = (&index.newtype.ident, &index.variant);
+    let secondary = &model.secondary_keys;
+    quote!(::std::vec::Vec::push(&mut __nb_keys, #secondary::#variant(#newtype(#value)));)
+}
+
+/// Adds what an iterator of newtypes yields.
+fn extend(model: &Model, index: &Index, newtypes: &TokenStream) -> TokenStream {
+    let (variant, secondary) = (&index.variant, &model.secondary_keys);
+    quote! {
+        ::core::iter::Extend::extend(
+            &mut __nb_keys,
+            ::core::iter::Iterator::map(
+                ::core::iter::IntoIterator::into_iter(#newtypes),
+                #secondary::#variant,
+            ),
+        );
+    }
+}
+
+/// Adds what an iterator of newtypes yields, once each and ascending.
+fn distinct(model: &Model, index: &Index, newtypes: &TokenStream) -> TokenStream {
+    let newtype = &index.newtype.ident;
+    let set = quote! {
+        <::std::collections::BTreeSet<#newtype> as ::core::iter::FromIterator<#newtype>>::from_iter(
+            #newtypes,
+        )
+    };
+    extend(model, index, &set)
+}

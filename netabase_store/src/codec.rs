@@ -1,0 +1,431 @@
+//! The value codec: the bytes of bincode 2 in its standard configuration.
+//!
+//! - an integer up to 250 is one byte; a larger one is a tag and the fewest of 2, 4, 8 or 16 bytes
+//!   that hold it, little-endian; a signed one is zigzagged first; 8-bit integers are always one byte
+//! - a length or the number of a variant is such an integer
+//! - floats are little-endian, a `char` is its UTF-8
+//!
+//! Scalars are written here, in line; fields that only serde can read go through bincode itself.
+
+mod fields;
+mod opaque;
+
+pub use fields::{decode_field, encode_field};
+pub use opaque::{decode_serde_field, encode_serde_field, opaque_shape};
+
+use crate::value::{VALUE_DEPTH_MAX, ValueError};
+
+/// The most elements of a collection whose elements take no bytes.
+pub(crate) const EMPTY_ELEMENTS_MAX: usize = 65_536;
+
+const VARINT_BYTE_MAX: u8 = 250;
+const TAG_16: u8 = 251;
+const TAG_32: u8 = 252;
+const TAG_64: u8 = 253;
+const TAG_128: u8 = 254;
+
+/// How much memory is set aside for elements that are still to be read, over the payload's length.
+const AHEAD_FACTOR: usize = 8;
+
+/// Appends values to a buffer.
+#[derive(Debug)]
+pub struct ValueWriter<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    depth: u32,
+}
+
+impl<'a> ValueWriter<'a> {
+    /// Starts a payload at the end of `out`.
+    #[inline]
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        let start = out.len();
+        Self {
+            out,
+            start,
+            depth: 0,
+        }
+    }
+
+    /// Returns how many bytes of the payload have been written.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.out.len() - self.start
+    }
+
+    /// Writes the body of a type that may contain itself.
+    ///
+    /// # Errors
+    /// Fails when `body` does, or when types nest deeper than [`VALUE_DEPTH_MAX`].
+    #[inline]
+    pub fn nest<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, ValueError>,
+    ) -> Result<T, ValueError> {
+        if self.depth == VALUE_DEPTH_MAX {
+            return Err(self.error(too_deep()));
+        }
+        self.depth += 1;
+        let written = body(self);
+        self.depth -= 1;
+        written
+    }
+
+    /// Writes the number of an enum's variant.
+    #[inline]
+    pub fn variant(&mut self, number: u32) {
+        self.put_u64(u64::from(number));
+    }
+
+    /// Writes how many bytes or elements follow.
+    #[inline]
+    pub fn len(&mut self, count: usize) {
+        self.put_u64(count as u64);
+    }
+
+    /// Writes how many elements of at least `bytes_min` bytes follow.
+    ///
+    /// # Errors
+    /// Fails when [`ValueReader::len`] would refuse to read them back.
+    #[inline]
+    pub(crate) fn count(&mut self, count: usize, bytes_min: usize) -> Result<(), ValueError> {
+        if bytes_min == 0 && count > EMPTY_ELEMENTS_MAX {
+            return Err(self.error(too_many_empty(count)));
+        }
+        self.len(count);
+        Ok(())
+    }
+
+    /// Writes bytes as they are, without their length.
+    #[inline]
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Writes one byte.
+    #[inline]
+    pub fn put_u8(&mut self, byte: u8) {
+        self.out.push(byte);
+    }
+
+    /// Writes an unsigned integer of 16 to 64 bits.
+    #[inline]
+    pub fn put_u64(&mut self, value: u64) {
+        match u8::try_from(value) {
+            Ok(byte @ ..=VARINT_BYTE_MAX) => self.out.push(byte),
+            _ => self.put_tagged(value),
+        }
+    }
+
+    /// Writes a signed integer of 16 to 64 bits.
+    #[inline]
+    pub fn put_i64(&mut self, value: i64) {
+        self.put_u64(((value << 1) ^ (value >> 63)).cast_unsigned());
+    }
+
+    /// Writes an unsigned integer of 128 bits.
+    #[inline]
+    pub fn put_u128(&mut self, value: u128) {
+        if let Ok(value) = u64::try_from(value) {
+            return self.put_u64(value);
+        }
+        self.out.push(TAG_128);
+        self.out.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// Writes a signed integer of 128 bits.
+    #[inline]
+    pub fn put_i128(&mut self, value: i128) {
+        self.put_u128(((value << 1) ^ (value >> 127)).cast_unsigned());
+    }
+
+    /// Returns an error at the end of what has been written.
+    #[cold]
+    pub fn error(&self, what: impl Into<String>) -> ValueError {
+        ValueError {
+            at: self.position(),
+            what: what.into(),
+        }
+    }
+
+    /// Returns the buffer, to write what bincode or serde writes.
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+
+    #[inline]
+    fn put_tagged(&mut self, value: u64) {
+        if let Ok(value) = u16::try_from(value) {
+            let [a, b] = value.to_le_bytes();
+            self.out.extend_from_slice(&[TAG_16, a, b]);
+        } else if let Ok(value) = u32::try_from(value) {
+            let [a, b, c, d] = value.to_le_bytes();
+            self.out.extend_from_slice(&[TAG_32, a, b, c, d]);
+        } else {
+            let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+            self.out
+                .extend_from_slice(&[TAG_64, a, b, c, d, e, f, g, h]);
+        }
+    }
+}
+
+/// Reads values from a slice.
+#[derive(Debug, Clone)]
+pub struct ValueReader<'a> {
+    rest: &'a [u8],
+    total: usize,
+    depth: u32,
+    // Invariant: what has been set aside by `ahead` and this are together `AHEAD_FACTOR * total`.
+    ahead_bytes: usize,
+}
+
+impl<'a> ValueReader<'a> {
+    /// Starts at the first of `bytes`.
+    #[must_use]
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        let total = bytes.len();
+        Self {
+            rest: bytes,
+            total,
+            depth: 0,
+            ahead_bytes: total.saturating_mul(AHEAD_FACTOR),
+        }
+    }
+
+    /// Returns the offset of the next byte.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.total - self.rest.len()
+    }
+
+    /// Returns how many bytes are left.
+    #[must_use]
+    #[inline]
+    pub fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Reads the body of a type that may contain itself.
+    ///
+    /// # Errors
+    /// Fails when `body` does, or when types nest deeper than [`VALUE_DEPTH_MAX`].
+    #[inline]
+    pub fn nest<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, ValueError>,
+    ) -> Result<T, ValueError> {
+        if self.depth == VALUE_DEPTH_MAX {
+            return Err(self.error(too_deep()));
+        }
+        self.depth += 1;
+        let value = body(self);
+        self.depth -= 1;
+        value
+    }
+
+    /// Reads the number of an enum's variant.
+    ///
+    /// # Errors
+    /// Fails when there is no 32-bit integer.
+    #[inline]
+    pub fn variant(&mut self) -> Result<u32, ValueError> {
+        self.get_u32()
+    }
+
+    /// Returns the error for a variant that the enum `name` does not have.
+    #[must_use]
+    #[cold]
+    pub fn unknown_variant(&self, number: u32, name: &str) -> ValueError {
+        self.error(format!("{name} has no variant {number}"))
+    }
+
+    /// Reads how many elements of at least `bytes_min` bytes follow, no more than can be there.
+    ///
+    /// # Errors
+    /// Fails when the bytes left cannot hold as many, or when elements that take no bytes are more
+    /// than 65,536.
+    #[inline]
+    pub fn len(&mut self, bytes_min: usize) -> Result<usize, ValueError> {
+        let at = self.position();
+        let count = self.get_u64()?;
+        let count_max = self
+            .remaining()
+            .checked_div(bytes_min)
+            .unwrap_or(EMPTY_ELEMENTS_MAX);
+        match usize::try_from(count) {
+            Ok(count) if count <= count_max => Ok(count),
+            _ => Err(too_long(at, count, count_max)),
+        }
+    }
+
+    /// Takes the next `count` bytes.
+    ///
+    /// # Errors
+    /// Fails when fewer are left.
+    #[inline]
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], ValueError> {
+        match self.rest.split_at_checked(count) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(self.truncated()),
+        }
+    }
+
+    /// Takes the next `N` bytes.
+    ///
+    /// # Errors
+    /// Fails when fewer are left.
+    #[inline]
+    pub fn take_array<const N: usize>(&mut self) -> Result<[u8; N], ValueError> {
+        match self.rest.split_first_chunk::<N>() {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(*taken)
+            }
+            None => Err(self.truncated()),
+        }
+    }
+
+    /// Reads one byte.
+    ///
+    /// # Errors
+    /// Fails when none is left.
+    #[inline]
+    pub fn get_u8(&mut self) -> Result<u8, ValueError> {
+        self.take_array().map(|[byte]| byte)
+    }
+
+    /// Reads an unsigned integer of 16 bits.
+    ///
+    /// # Errors
+    /// Fails when there is none.
+    #[inline]
+    pub fn get_u16(&mut self) -> Result<u16, ValueError> {
+        let (value, rest) = match self.rest {
+            [byte @ ..=VARINT_BYTE_MAX, rest @ ..] => (u16::from(*byte), rest),
+            [TAG_16, a, b, rest @ ..] => (u16::from_le_bytes([*a, *b]), rest),
+            _ => return Err(self.not_an_integer(16)),
+        };
+        self.rest = rest;
+        Ok(value)
+    }
+
+    /// Reads an unsigned integer of 32 bits.
+    ///
+    /// # Errors
+    /// Fails when there is none.
+    #[inline]
+    pub fn get_u32(&mut self) -> Result<u32, ValueError> {
+        let (value, rest) = match self.rest {
+            [byte @ ..=VARINT_BYTE_MAX, rest @ ..] => (u32::from(*byte), rest),
+            [TAG_16, a, b, rest @ ..] => (u16::from_le_bytes([*a, *b]).into(), rest),
+            [TAG_32, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]), rest),
+            _ => return Err(self.not_an_integer(32)),
+        };
+        self.rest = rest;
+        Ok(value)
+    }
+
+    /// Reads an unsigned integer of 64 bits.
+    ///
+    /// # Errors
+    /// Fails when there is none.
+    #[inline]
+    pub fn get_u64(&mut self) -> Result<u64, ValueError> {
+        let (value, rest) = match self.rest {
+            [byte @ ..=VARINT_BYTE_MAX, rest @ ..] => (u64::from(*byte), rest),
+            [TAG_16, a, b, rest @ ..] => (u16::from_le_bytes([*a, *b]).into(), rest),
+            [TAG_32, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]).into(), rest),
+            [TAG_64, a, b, c, d, e, f, g, h, rest @ ..] => {
+                (u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), rest)
+            }
+            _ => return Err(self.not_an_integer(64)),
+        };
+        self.rest = rest;
+        Ok(value)
+    }
+
+    /// Reads an unsigned integer of 128 bits.
+    ///
+    /// # Errors
+    /// Fails when there is none.
+    #[inline]
+    pub fn get_u128(&mut self) -> Result<u128, ValueError> {
+        match self.rest.split_first() {
+            Some((&TAG_128, wide)) => match wide.split_first_chunk() {
+                Some((bytes, rest)) => {
+                    self.rest = rest;
+                    Ok(u128::from_le_bytes(*bytes))
+                }
+                None => Err(self.not_an_integer(128)),
+            },
+            _ => self.get_u64().map(u128::from),
+        }
+    }
+
+    /// Checks that every byte has been read.
+    ///
+    /// # Errors
+    /// Fails when bytes are left.
+    #[inline]
+    pub fn finish(&self) -> Result<(), ValueError> {
+        match self.rest.len() {
+            0 => Ok(()),
+            left => Err(self.error(format!("{left} bytes follow the value"))),
+        }
+    }
+
+    /// Returns an error at the next byte.
+    #[must_use]
+    #[cold]
+    pub fn error(&self, what: impl Into<String>) -> ValueError {
+        ValueError {
+            at: self.position(),
+            what: what.into(),
+        }
+    }
+
+    /// Returns for how many of `count` elements memory may be set aside before they are read.
+    ///
+    /// All answers together stay below a multiple of the payload, whatever its lengths claim.
+    #[inline]
+    pub(crate) fn ahead(&mut self, count: usize, bytes_each: usize) -> usize {
+        let granted = count.min(self.ahead_bytes.checked_div(bytes_each).unwrap_or(count));
+        self.ahead_bytes -= granted * bytes_each;
+        granted
+    }
+
+    #[cold]
+    fn not_an_integer(&self, bits: u8) -> ValueError {
+        self.error(format!("no {bits}-bit integer begins here"))
+    }
+
+    #[cold]
+    fn truncated(&self) -> ValueError {
+        ValueError {
+            at: self.total,
+            what: "the payload ends inside a value".to_owned(),
+        }
+    }
+}
+
+#[cold]
+fn too_deep() -> String {
+    format!("values nest deeper than {VALUE_DEPTH_MAX}")
+}
+
+#[cold]
+fn too_many_empty(count: usize) -> String {
+    format!("{count} elements that take no bytes, at most {EMPTY_ELEMENTS_MAX} are stored")
+}
+
+#[cold]
+fn too_long(at: usize, count: u64, count_max: usize) -> ValueError {
+    ValueError {
+        at,
+        what: format!("a length of {count} where at most {count_max} can follow"),
+    }
+}

@@ -1,0 +1,124 @@
+//! Copies of a whole store, table by table, in the order of their keys.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    backends::{
+        Backend, End, EngineOptions, OpenBackend, Span, TableEdits, TableId, TableSet, WriteSet,
+    },
+    error::{Result, StoreError},
+    options::CACHE_BYTES_DEFAULT,
+    reader::Reader,
+};
+
+/// About how many bytes of rows a copy holds in memory.
+const CHUNK_BYTES: usize = 8 * 1024 * 1024;
+
+/// Writes the tables to a new store of the engine `T` at `path`.
+///
+/// The store is written beside its place and renamed when it is complete and on disk.
+///
+/// # Errors
+/// Fails when something is at `path`, or when an engine or the file system fails.
+pub(crate) fn copy_tables<B: Backend, T: OpenBackend>(
+    reader: &Reader<B>,
+    tables: &Arc<TableSet>,
+    path: &Path,
+) -> Result<()> {
+    let failed = |action, path: &Path, source| StoreError::Io {
+        action,
+        path: path.into(),
+        source,
+    };
+    if path
+        .try_exists()
+        .map_err(|source| failed("look for", path, source))?
+    {
+        let source = io::ErrorKind::AlreadyExists.into();
+        return Err(failed("create the copy", path, source).into());
+    }
+    let partial = partial_path(path);
+    remove(&partial).map_err(|source| failed("remove", &partial, source))?;
+    write_copy::<B, T>(reader, tables, &partial)?;
+    fs::rename(&partial, path).map_err(|source| failed("rename the copy to", path, source))?;
+    sync_folder(path).map_err(|source| failed("sync the folder of", path, source).into())
+}
+
+fn write_copy<B: Backend, T: OpenBackend>(
+    reader: &Reader<B>,
+    tables: &Arc<TableSet>,
+    path: &Path,
+) -> Result<()> {
+    let options = EngineOptions {
+        create: true,
+        read_only: false,
+        cache_bytes: CACHE_BYTES_DEFAULT,
+        verify: false,
+    };
+    let target = T::open(path, &options)?;
+    for number in 0..tables.len() {
+        let number = u16::try_from(number);
+        let table = TableId(number.expect("a definition has fewer than 65,535 tables"));
+        copy_table(reader, tables, table, &target)?;
+    }
+    target.sync()
+}
+
+fn copy_table<B: Backend, T: Backend>(
+    reader: &Reader<B>,
+    tables: &TableSet,
+    table: TableId,
+    target: &T,
+) -> Result<()> {
+    let mut rows = reader.rows(table, &Span::ALL)?;
+    let (mut chunk, mut bytes) = (TableEdits::new(), 0);
+    loop {
+        let row = rows.step(End::Front, |key, value| (key.to_vec(), value.to_vec()))?;
+        let is_last = row.is_none();
+        if let Some((key, value)) = row {
+            bytes += key.len() + value.len();
+            chunk.insert(key, Some(value));
+        }
+        if !chunk.is_empty() && (is_last || bytes >= CHUNK_BYTES) {
+            let edits = Arc::new(std::mem::take(&mut chunk));
+            let set = WriteSet {
+                tables: [(table, edits)].into(),
+            };
+            target.apply(tables, set, false)?;
+            bytes = 0;
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+fn partial_path(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    path.with_file_name(name)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a rename in the folder of `path` survive a power loss.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if cfg!(unix) {
+        fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}

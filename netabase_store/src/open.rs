@@ -1,0 +1,188 @@
+//! Opening: what stands in the store is compared with the definition, and what is new is built.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::{
+    backends::{Backend, End, Span, TableSet},
+    definition::{ModelVisitor, NetabaseDefinitionTrait},
+    envelope,
+    error::{NetabaseError, Result, StoreError},
+    inner::{Inner, Settings},
+    meta::{self, Stored},
+    model::NetabaseModelTrait,
+    plan::{Edit, Entries},
+    schema::{
+        DefinitionSchema,
+        compare::{Comparison, compare},
+    },
+    tables::{Layout, META_TABLE, ModelTables},
+    txn::WriteCore,
+    write::check_claims,
+};
+
+/// Opens the shared part of a store of `D`.
+pub(crate) fn open_inner<D: NetabaseDefinitionTrait, B: Backend>(
+    backend: B,
+    settings: Settings,
+    create: bool,
+) -> Result<Arc<Inner<B>>> {
+    let schema = D::schema();
+    let layout = Layout::new(&schema);
+    let stored = read_stored(&backend, &layout.tables, &settings)?;
+    let read_only = settings.read_only;
+    let inner = Inner::new(backend, layout, settings);
+    match stored {
+        Some(stored) => bring_up_to_date::<D, B>(&inner, &stored, &schema, read_only)?,
+        None if create && !read_only => meta::write_schema(&inner, &schema)?,
+        None => {
+            let what = "it is empty: use `new` to make it one".to_owned();
+            return Err(StoreError::NotAStore {
+                path: inner.path.clone(),
+                what,
+            }
+            .into());
+        }
+    }
+    Ok(inner)
+}
+
+/// Reads the description of a store; none where the engine holds no table at all.
+pub(crate) fn read_stored<B: Backend>(
+    backend: &B,
+    tables: &Arc<TableSet>,
+    settings: &Settings,
+) -> Result<Option<Stored>> {
+    let names = backend.table_names()?;
+    if !names.iter().any(|name| name == META_TABLE) {
+        return match names.first() {
+            None => Ok(None),
+            Some(name) => {
+                let what = format!("it has a table `{name}` and no description of it");
+                Err(StoreError::NotAStore {
+                    path: settings.path.clone(),
+                    what,
+                }
+                .into())
+            }
+        };
+    }
+    let snapshot = Arc::new(backend.snapshot(tables)?);
+    meta::read(&snapshot, &settings.path).map(Some)
+}
+
+/// Creates a folder that is removed when its handle is dropped.
+pub(crate) fn temporary_folder() -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("netabase-")
+        .tempdir()
+        .map_err(|source| {
+            let path = std::env::temp_dir();
+            StoreError::Io {
+                action: "create a folder in",
+                path,
+                source,
+            }
+            .into()
+        })
+}
+
+/// Adds the models and indexes that the store does not have, or says what else differs.
+fn bring_up_to_date<D: NetabaseDefinitionTrait, B: Backend>(
+    inner: &Arc<Inner<B>>,
+    stored: &Stored,
+    schema: &DefinitionSchema,
+    read_only: bool,
+) -> Result<()> {
+    let Comparison {
+        mut differences,
+        new_models,
+        new_indexes,
+    } = compare(&stored.schema, schema);
+    let rebuild = new_indexes
+        .iter()
+        .chain(&stored.rebuild)
+        .cloned()
+        .collect::<Vec<_>>();
+    let changed = !new_models.is_empty() || !rebuild.is_empty();
+    if changed && read_only {
+        let added = new_models.iter().chain(&rebuild);
+        differences.extend(
+            added.map(|name| format!("`{name}` has to be built: open the store for writing once")),
+        );
+    }
+    if !differences.is_empty() {
+        return Err(StoreError::SchemaDiffers { differences }.into());
+    }
+    if !changed {
+        return Ok(());
+    }
+    let core = inner.begin()?;
+    D::__visit_models(&mut Build {
+        core: &core,
+        layout: &inner.layout,
+        tables: &rebuild,
+    })?;
+    meta::edit_schema(&core, schema)?;
+    meta::edit_rebuilt(&core, &stored.rebuild);
+    core.commit(crate::Durability::Immediate)
+}
+
+/// Builds the named index tables from their records.
+struct Build<'a, B: Backend> {
+    core: &'a WriteCore<B>,
+    layout: &'a Layout,
+    tables: &'a [String],
+}
+
+impl<D, B: Backend> ModelVisitor<D> for Build<'_, B> {
+    fn visit<M: NetabaseModelTrait<D>>(&mut self) -> Result<()> {
+        let Some(model) = self.layout.model(M::DISCRIMINANT) else {
+            return Ok(());
+        };
+        let wanted = model
+            .indexes
+            .iter()
+            .filter(|index| self.tables.contains(&index.table));
+        let wanted: Vec<_> = wanted.map(|index| index.id).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let reader = self.core.reader();
+        for table in &wanted {
+            let mut rows = reader.rows(*table, &Span::ALL)?;
+            while let Some(key) = rows.step(End::Front, |key, _| key.to_vec())? {
+                self.core.edit(*table, key, None);
+            }
+        }
+        let mut entries = Entries::default();
+        let mut rows = reader.rows(model.rows.id, &Span::ALL)?;
+        while let Some(done) = rows.step(End::Front, |key, row| {
+            entries.clear();
+            envelope::decode::<D, M>(&model.rows, key, row)?.__encode_entries(&mut entries);
+            self.add(model, key, &entries)
+        })? {
+            done?;
+        }
+        Ok(())
+    }
+}
+
+impl<B: Backend> Build<'_, B> {
+    /// Adds the entries of one record to the tables that are being built.
+    fn add(&self, model: &ModelTables, key: &[u8], entries: &Entries) -> Result<(), NetabaseError> {
+        let none = Entries::default();
+        let is_built = |edit: &Edit| {
+            let index = model.indexes.iter().find(|index| index.id == edit.table);
+            index.is_some_and(|index| self.tables.contains(&index.table))
+        };
+        check_claims(self.core, model, key, &none, entries)?;
+        crate::plan::plan_entries(model, key, &none, entries, &mut |edit| {
+            if is_built(&edit) {
+                self.core.edit(edit.table, edit.key, edit.value);
+            }
+        });
+        Ok(())
+    }
+}

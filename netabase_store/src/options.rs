@@ -1,0 +1,82 @@
+//! How a store is opened.
+
+use crate::{backends::EngineOptions, inner::Durability};
+
+/// How many bytes of pages an engine keeps in memory, unless told otherwise.
+pub const CACHE_BYTES_DEFAULT: usize = 256 * 1024 * 1024;
+
+/// How a store is opened; the default is writable and durable.
+///
+/// ```
+/// use netabase_store::{Durability, StoreOptions};
+///
+/// let options = StoreOptions::new().durability(Durability::Eventual).cache_bytes(64 << 20);
+/// assert_eq!(options, options.clone());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct StoreOptions {
+    pub(crate) durability: Durability,
+    read_only: bool,
+    cache_bytes: usize,
+    verify: bool,
+}
+
+impl StoreOptions {
+    /// Returns the default: writable, [`Durability::Immediate`], a cache of
+    /// [`CACHE_BYTES_DEFAULT`], no check of the whole file.
+    pub fn new() -> Self {
+        Self {
+            durability: Durability::Immediate,
+            read_only: false,
+            cache_bytes: CACHE_BYTES_DEFAULT,
+            verify: false,
+        }
+    }
+
+    /// Sets how durable a commit is, unless its transaction says otherwise.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Opens for reading only, where the engine can (redb): several processes may do so at once.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Sets how many bytes of pages the engine may keep in memory.
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Has the engine check every page against its checksum before the store is used; O(file).
+    ///
+    /// Without it a damaged record is still never taken for another, but damage in the engine's
+    /// own pages may hide records.
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    pub(crate) fn engine(&self, create: bool) -> EngineOptions {
+        EngineOptions {
+            create,
+            read_only: self.read_only,
+            cache_bytes: self.cache_bytes,
+            verify: self.verify,
+        }
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,413 @@
+//! Queries: lazy walks over records or index entries, from both ends.
+
+use std::{fmt, iter::FusedIterator, marker::PhantomData, mem, sync::Arc};
+
+use crate::{
+    backends::{Backend, End, Span, hex},
+    envelope,
+    error::{EncodingDecodingError, NetabaseError, Result, StoreError},
+    key::{KeyError, KeyReader, decode_key},
+    model::NetabaseModelTrait,
+    page::{Cursor, Page},
+    plan::entry_primary,
+    reader::{MergedRows, Reader},
+    tables::{IndexTable, ModelTables},
+    view::ReaderOf,
+};
+
+/// What a query walks over.
+#[derive(Clone, Copy)]
+pub(crate) enum Source {
+    /// The records.
+    Rows,
+    /// An index, and how an entry's value is told from the primary key behind it.
+    Index { position: usize, split: Split },
+}
+
+/// Where the value of an index entry ends.
+#[derive(Clone, Copy)]
+pub(crate) enum Split {
+    /// After so many bytes: the span is one value.
+    At(usize),
+    /// Where this function stops reading.
+    After(fn(&mut KeyReader<'_>) -> Result<(), KeyError>),
+}
+
+impl Split {
+    pub(crate) fn pass(self, reader: &mut KeyReader<'_>) -> Result<(), KeyError> {
+        match self {
+            Self::At(bytes) => reader.skip(bytes, "index value"),
+            Self::After(skip) => skip(reader),
+        }
+    }
+}
+
+/// A lazy walk over records, ascending unless [reversed](Self::rev).
+///
+/// Yields `Result<(M::PrimaryKey, M)>` and ends after the first error. It sees the store as it was
+/// when the query was made, and its memory does not grow with the number of records.
+#[must_use = "a query reads nothing until it is iterated"]
+pub struct Query<D, M, B: Backend> {
+    walk: Walk<B>,
+    types: PhantomData<fn() -> (D, M)>,
+}
+
+impl<D, M: NetabaseModelTrait<D>, B: Backend> Query<D, M, B> {
+    pub(crate) fn new(
+        reader: Result<ReaderOf<B>>,
+        model: Arc<ModelTables>,
+        source: Source,
+        span: Span,
+    ) -> Self {
+        let state = match reader {
+            Ok(ReaderOf(reader)) => State::Ready(reader, span),
+            Err(error) => State::Failed(error),
+        };
+        Self {
+            walk: Walk {
+                model,
+                source,
+                reversed: false,
+                state,
+            },
+            types: PhantomData,
+        }
+    }
+
+    /// Walks from the other end.
+    pub fn rev(mut self) -> Self {
+        self.walk.reversed = !self.walk.reversed;
+        self
+    }
+
+    /// Yields primary keys only: from the index alone, or without decoding records.
+    pub fn keys(self) -> Keys<D, M, B> {
+        Keys {
+            walk: self.walk,
+            types: PhantomData,
+        }
+    }
+
+    /// Returns the number of records, without reading one; O(their keys).
+    ///
+    /// # Errors
+    /// Fails when the engine does.
+    pub fn count(mut self) -> Result<u64> {
+        let mut count = 0;
+        while self.walk.step(End::Front, |_, _, _| Ok(()))?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Returns up to `limit` records and, where more follow, a cursor to go on from; O(limit).
+    ///
+    /// `cursor` is the one that the page before gave. It can be stored, and stays good whatever is
+    /// written in between: a page starts after the last key of the page before.
+    ///
+    /// # Errors
+    /// Fails when the engine does, when stored bytes have changed, or when the cursor comes from
+    /// another index or direction.
+    pub fn page(mut self, limit: usize, cursor: Option<&Cursor>) -> Result<Page<M::PrimaryKey, M>> {
+        if let Some(cursor) = cursor {
+            let last = cursor.last(self.walk.table_name(), self.walk.reversed)?;
+            self.walk.resume_after(last);
+        }
+        let mut items = Vec::new();
+        let mut last = None;
+        if limit == 0 {
+            return Ok(Page {
+                items,
+                next: cursor.cloned(),
+            });
+        }
+        while items.len() < limit {
+            let is_last = items.len() + 1 == limit;
+            let stepped = self.walk.step(End::Front, |context, key, value| {
+                let item = context.record::<D, M>(key, value)?;
+                Ok((item, is_last.then(|| key.to_vec())))
+            })?;
+            let Some((item, key)) = stepped else { break };
+            items.push(item);
+            last = key;
+        }
+        let more = last.is_some() && self.walk.step(End::Front, |_, _, _| Ok(()))?.is_some();
+        let (table, reversed) = (self.walk.table_name(), self.walk.reversed);
+        let next = last
+            .filter(|_| more)
+            .map(|key| Cursor::new(table, reversed, &key));
+        Ok(Page { items, next })
+    }
+}
+
+impl<D, M: NetabaseModelTrait<D>, B: Backend> Iterator for Query<D, M, B> {
+    type Item = Result<(M::PrimaryKey, M)>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.walk
+            .step(End::Front, |context, key, value| {
+                context.record::<D, M>(key, value)
+            })
+            .transpose()
+    }
+}
+
+impl<D, M: NetabaseModelTrait<D>, B: Backend> DoubleEndedIterator for Query<D, M, B> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.walk
+            .step(End::Back, |context, key, value| {
+                context.record::<D, M>(key, value)
+            })
+            .transpose()
+    }
+}
+
+impl<D, M: NetabaseModelTrait<D>, B: Backend> FusedIterator for Query<D, M, B> {}
+
+impl<D, M, B: Backend> fmt::Debug for Query<D, M, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Query")
+            .field("model", &self.walk.model.rows.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The primary keys of a query, from [`Query::keys`].
+#[must_use = "a query reads nothing until it is iterated"]
+pub struct Keys<D, M, B: Backend> {
+    walk: Walk<B>,
+    types: PhantomData<fn() -> (D, M)>,
+}
+
+impl<D, M: NetabaseModelTrait<D>, B: Backend> Keys<D, M, B> {
+    /// Walks from the other end.
+    pub fn rev(mut self) -> Self {
+        self.walk.reversed = !self.walk.reversed;
+        self
+    }
+}
+
+impl<D, M: NetabaseModelTrait<D>, B: Backend> Iterator for Keys<D, M, B> {
+    type Item = Result<M::PrimaryKey>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.walk
+            .step(End::Front, |context, key, value| {
+                context.primary::<D, M>(key, value)
+            })
+            .transpose()
+    }
+}
+
+impl<D, M: NetabaseModelTrait<D>, B: Backend> DoubleEndedIterator for Keys<D, M, B> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.walk
+            .step(End::Back, |context, key, value| {
+                context.primary::<D, M>(key, value)
+            })
+            .transpose()
+    }
+}
+
+impl<D, M: NetabaseModelTrait<D>, B: Backend> FusedIterator for Keys<D, M, B> {}
+
+impl<D, M, B: Backend> fmt::Debug for Keys<D, M, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("model", &self.walk.model.rows.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The untyped part of a query.
+struct Walk<B: Backend> {
+    model: Arc<ModelTables>,
+    source: Source,
+    reversed: bool,
+    state: State<B>,
+}
+
+/// How far a walk has come.
+enum State<B: Backend> {
+    Ready(Reader<B>, Span),
+    Open(Reader<B>, MergedRows<B>),
+    Failed(NetabaseError),
+    Done,
+}
+
+impl<B: Backend> Walk<B> {
+    /// Calls `read` with the next row from an end; after an error the walk is done.
+    #[inline]
+    fn step<R>(
+        &mut self,
+        end: End,
+        read: impl FnOnce(&Context<'_, B>, &[u8], &[u8]) -> Result<R>,
+    ) -> Result<Option<R>> {
+        if !matches!(self.state, State::Open(..)) && !self.open()? {
+            return Ok(None);
+        }
+        let State::Open(reader, rows) = &mut self.state else {
+            return Ok(None);
+        };
+        let context = Context {
+            model: &self.model,
+            source: self.source,
+            reader,
+        };
+        let end = match (end, self.reversed) {
+            (End::Front, false) | (End::Back, true) => End::Front,
+            _ => End::Back,
+        };
+        match rows.step(end, |key, value| read(&context, key, value)) {
+            Ok(Some(Ok(item))) => Ok(Some(item)),
+            Ok(None) => {
+                self.state = State::Done;
+                Ok(None)
+            }
+            Ok(Some(Err(error))) | Err(error) => {
+                self.state = State::Done;
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts reading; returns whether there is anything to read.
+    fn open(&mut self) -> Result<bool> {
+        match mem::replace(&mut self.state, State::Done) {
+            State::Ready(reader, span) => {
+                let table = match self.index() {
+                    Some(index) => index.id,
+                    None => self.model.rows.id,
+                };
+                let rows = reader.rows(table, &span)?;
+                self.state = State::Open(reader, rows);
+                Ok(true)
+            }
+            State::Failed(error) => Err(error),
+            State::Open(..) | State::Done => Ok(false),
+        }
+    }
+
+    fn index(&self) -> Option<&IndexTable> {
+        match self.source {
+            Source::Rows => None,
+            Source::Index { position, .. } => self.model.indexes.get(position),
+        }
+    }
+
+    fn table_name(&self) -> &str {
+        self.index()
+            .map_or(&self.model.rows.name, |index| &index.table)
+    }
+
+    /// Leaves out what a page that ended with the key `last` has shown.
+    fn resume_after(&mut self, last: &[u8]) {
+        if let State::Ready(_, span) = &mut self.state {
+            span.resume_after(last, self.reversed);
+        }
+    }
+}
+
+/// What a row is read with.
+struct Context<'a, B: Backend> {
+    model: &'a ModelTables,
+    source: Source,
+    reader: &'a Reader<B>,
+}
+
+impl<B: Backend> Context<'_, B> {
+    /// Builds the record of a row, or the one that an index entry names.
+    #[inline]
+    fn record<D, M: NetabaseModelTrait<D>>(
+        &self,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(M::PrimaryKey, M)> {
+        let rows = &self.model.rows;
+        let Source::Index { position, split } = self.source else {
+            return Ok((
+                self.decode_primary::<D, M>(key)?,
+                envelope::decode(rows, key, value)?,
+            ));
+        };
+        let primary = self.entry(position, split, key, value)?;
+        let found = self
+            .reader
+            .get(rows.id, primary, |row| envelope::decode(rows, primary, row));
+        match found? {
+            Some(record) => Ok((self.decode_primary::<D, M>(primary)?, record?)),
+            None => Err(self.dangling(position, primary)),
+        }
+    }
+
+    /// Reads the primary key of a row, or the one that an index entry names.
+    #[inline]
+    fn primary<D, M: NetabaseModelTrait<D>>(
+        &self,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<M::PrimaryKey> {
+        match self.source {
+            Source::Rows => {
+                envelope::open(&self.model.rows, key, value)?;
+                self.decode_primary::<D, M>(key)
+            }
+            Source::Index { position, split } => {
+                self.decode_primary::<D, M>(self.entry(position, split, key, value)?)
+            }
+        }
+    }
+
+    #[inline]
+    fn decode_primary<D, M: NetabaseModelTrait<D>>(&self, key: &[u8]) -> Result<M::PrimaryKey> {
+        decode_key(key).map_err(|source| {
+            let table = self.model.rows.name.clone();
+            EncodingDecodingError::Key {
+                table,
+                key: hex(key),
+                source,
+            }
+            .into()
+        })
+    }
+
+    /// Returns the primary key that an entry names.
+    #[inline]
+    fn entry<'k>(
+        &self,
+        position: usize,
+        split: Split,
+        key: &'k [u8],
+        value: &'k [u8],
+    ) -> Result<&'k [u8]> {
+        let index = self.model.indexes.get(position);
+        let index = index.expect("a query is made over an index of its model");
+        entry_primary(index, key, value, split).ok_or_else(|| {
+            let table = index.table.clone();
+            EncodingDecodingError::Checksum {
+                table,
+                key: hex(key),
+            }
+            .into()
+        })
+    }
+
+    #[cold]
+    fn dangling(&self, position: usize, primary: &[u8]) -> NetabaseError {
+        let table = self
+            .model
+            .indexes
+            .get(position)
+            .map_or("", |index| &index.table)
+            .to_owned();
+        StoreError::DanglingEntry {
+            table,
+            key: self.model.rows.display_key(primary),
+        }
+        .into()
+    }
+}

@@ -1,0 +1,120 @@
+//! The seam between this crate and an engine: a panic inside becomes an error, and closes the door.
+
+use std::{
+    any::Any,
+    ops::{Deref, DerefMut},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{
+    backends::Engine,
+    error::{Result, StoreError},
+};
+
+/// Guards every call into an engine.
+#[derive(Debug)]
+pub(crate) struct Seam {
+    engine: Engine,
+    path: PathBuf,
+    panicked: AtomicBool,
+}
+
+impl Seam {
+    pub(crate) fn new(engine: Engine, path: impl Into<PathBuf>) -> Arc<Self> {
+        Arc::new(Self {
+            engine,
+            path: path.into(),
+            panicked: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs `call` unless the engine has panicked before.
+    #[inline]
+    pub(crate) fn run<R>(&self, call: impl FnOnce() -> Result<R>) -> Result<R> {
+        if self.panicked.load(Ordering::Relaxed) {
+            return Err(StoreError::Poisoned {
+                path: self.path.clone(),
+            }
+            .into());
+        }
+        match catch_unwind(AssertUnwindSafe(call)) {
+            Ok(result) => result,
+            Err(payload) => Err(self.panicked(&*payload).into()),
+        }
+    }
+
+    #[cold]
+    fn panicked(&self, payload: &(dyn Any + Send)) -> StoreError {
+        self.panicked.store(true, Ordering::Relaxed);
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        StoreError::EnginePanicked {
+            engine: self.engine,
+            path: self.path.clone(),
+            message,
+        }
+    }
+}
+
+/// A value of the engine whose drop may panic over a damaged file.
+#[derive(Debug)]
+pub(crate) struct Caught<T> {
+    value: Option<T>,
+    seam: Arc<Seam>,
+}
+
+impl<T> Caught<T> {
+    pub(crate) fn new(value: T, seam: &Arc<Seam>) -> Self {
+        Self {
+            value: Some(value),
+            seam: Arc::clone(seam),
+        }
+    }
+
+    /// Returns the value; its drop is the caller's again.
+    #[cfg(feature = "redb")]
+    pub(crate) fn into_inner(mut self) -> T {
+        self.value
+            .take()
+            .expect("the value leaves only here and in drop")
+    }
+}
+
+impl<T> Deref for Caught<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value
+            .as_ref()
+            .expect("the value leaves only when the wrapper ends")
+    }
+}
+
+impl<T> DerefMut for Caught<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.value
+            .as_mut()
+            .expect("the value leaves only when the wrapper ends")
+    }
+}
+
+impl<T> Drop for Caught<T> {
+    fn drop(&mut self) {
+        let value = self.value.take();
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+            let _ = self.seam.panicked(&*payload);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Transactions over several models: a snapshot to read, and a write set that is applied at once.
+
+use std::{cell::RefCell, fmt, marker::PhantomData, sync::Arc};
+
+use crate::{
+    backends::{Backend, Snapshot, TableEdits, TableId, WriteSet},
+    error::Result,
+    inner::{Durability, Inner},
+    model::NetabaseModelTrait,
+    reader::Reader,
+    tree::Tree,
+    view::{ReadView, WriteView},
+    writer::WriterGuard,
+};
+
+/// An unchanging view of the whole store, from [`Store::begin_read`](crate::Store::begin_read).
+#[must_use]
+pub struct ReadTransaction<D, B: Backend> {
+    inner: Arc<Inner<B>>,
+    snapshot: Arc<B::Snapshot>,
+    definition: PhantomData<fn() -> D>,
+}
+
+impl<D, B: Backend> ReadTransaction<D, B> {
+    pub(crate) fn new(inner: Arc<Inner<B>>, snapshot: Arc<B::Snapshot>) -> Self {
+        Self {
+            inner,
+            snapshot,
+            definition: PhantomData,
+        }
+    }
+
+    /// Returns the tree of a model, as it was when the transaction began.
+    #[must_use]
+    pub fn open_tree<M: NetabaseModelTrait<D>>(&self) -> Tree<D, M, ReadView<'_, B>> {
+        Tree::new(ReadView::new(&self.inner, &self.snapshot))
+    }
+}
+
+impl<D, B: Backend> fmt::Debug for ReadTransaction<D, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadTransaction").finish_non_exhaustive()
+    }
+}
+
+/// Writes to several models that become visible at once, or not at all.
+///
+/// Only one exists at a time; others wait in [`Store::begin_write`](crate::Store::begin_write).
+/// Reads inside it see its own writes. What it writes is kept in memory until
+/// [`commit`](Self::commit), about the size of the rows and index entries; dropping it writes
+/// nothing. It stays on the thread that began it.
+#[must_use]
+pub struct WriteTransaction<D, B: Backend> {
+    core: WriteCore<B>,
+    durability: Durability,
+    // Not `Send`: the writer's lock knows its holder by thread, to refuse instead of deadlocking.
+    definition: PhantomData<(fn() -> D, *const ())>,
+}
+
+impl<D, B: Backend> WriteTransaction<D, B> {
+    pub(crate) fn new(core: WriteCore<B>) -> Self {
+        let durability = core.inner.durability;
+        Self {
+            core,
+            durability,
+            definition: PhantomData,
+        }
+    }
+
+    /// Returns the tree of a model, for reading and writing inside this transaction.
+    #[must_use]
+    pub fn open_tree<M: NetabaseModelTrait<D>>(&self) -> Tree<D, M, WriteView<'_, B>> {
+        Tree::new(WriteView::new(&self.core))
+    }
+
+    /// Sets how durable the commit will be, instead of the store's own setting.
+    pub fn set_durability(&mut self, durability: Durability) {
+        self.durability = durability;
+    }
+
+    /// Makes every write of the transaction visible at once.
+    ///
+    /// With [`Durability::Immediate`] it is on disk when this returns.
+    ///
+    /// # Errors
+    /// Fails when the engine does; then nothing of the transaction is visible.
+    pub fn commit(self) -> Result<()> {
+        self.core.commit(self.durability)
+    }
+
+    /// Forgets every write of the transaction, as dropping it does.
+    pub fn abort(self) {}
+}
+
+impl<D, B: Backend> fmt::Debug for WriteTransaction<D, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteTransaction").finish_non_exhaustive()
+    }
+}
+
+/// The untyped part of a write transaction.
+pub struct WriteCore<B: Backend> {
+    inner: Arc<Inner<B>>,
+    base: Arc<B::Snapshot>,
+    edits: RefCell<Edits>,
+    guard: WriterGuard,
+}
+
+/// What the transaction wrote, and how to take back what an open batch wrote.
+#[derive(Default)]
+struct Edits {
+    set: WriteSet,
+    undo: Option<Vec<Undo>>,
+}
+
+/// A key that a batch wrote, and the edit that stood there before.
+struct Undo {
+    table: TableId,
+    key: Vec<u8>,
+    before: Option<Option<Vec<u8>>>,
+}
+
+impl<B: Backend> WriteCore<B> {
+    pub(crate) fn new(inner: Arc<Inner<B>>, base: Arc<B::Snapshot>, guard: WriterGuard) -> Self {
+        Self {
+            inner,
+            base,
+            edits: RefCell::default(),
+            guard,
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner<B>> {
+        &self.inner
+    }
+
+    /// Returns a reader of the transaction as it is now; later writes do not reach it.
+    pub(crate) fn reader(&self) -> Reader<B> {
+        let set = self.edits.borrow().set.clone();
+        Reader::over(Arc::clone(&self.base), set)
+    }
+
+    /// Calls `read` with the value under `key` as the transaction sees it.
+    pub(crate) fn get<R>(
+        &self,
+        table: TableId,
+        key: &[u8],
+        read: impl FnOnce(&[u8]) -> R,
+    ) -> Result<Option<R>> {
+        let edits = self.edits.borrow();
+        match edits
+            .set
+            .tables
+            .get(&table)
+            .and_then(|edits| edits.get(key))
+        {
+            Some(edit) => Ok(edit.as_deref().map(read)),
+            None => {
+                drop(edits);
+                self.base.get(table, key, read)
+            }
+        }
+    }
+
+    /// Stores a value, or deletes the key.
+    pub(crate) fn edit(&self, table: TableId, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let edits = &mut *self.edits.borrow_mut();
+        let rows = edits.set.tables.entry(table).or_default();
+        let rows: &mut TableEdits = Arc::make_mut(rows);
+        match &mut edits.undo {
+            None => drop(rows.insert(key, value)),
+            Some(undo) => {
+                let before = rows.insert(key.clone(), value);
+                undo.push(Undo { table, key, before });
+            }
+        }
+    }
+
+    /// Runs `work`; if it fails, takes back every edit that it made.
+    ///
+    /// # Errors
+    /// Fails when `work` does.
+    pub(crate) fn all_or_nothing<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
+        self.edits.borrow_mut().undo.get_or_insert_default();
+        let done = work();
+        let edits = &mut *self.edits.borrow_mut();
+        let undo = edits.undo.take().unwrap_or_default();
+        if done.is_err() {
+            for Undo { table, key, before } in undo.into_iter().rev() {
+                let rows = Arc::make_mut(edits.set.tables.entry(table).or_default());
+                match before {
+                    Some(before) => drop(rows.insert(key, before)),
+                    None => drop(rows.remove(&key)),
+                }
+            }
+        }
+        done
+    }
+
+    /// Applies the edits, and waits for the disk where the durability asks for it.
+    pub(crate) fn commit(self, durability: Durability) -> Result<()> {
+        let Self {
+            inner,
+            base,
+            edits,
+            guard,
+        } = self;
+        // The engine keeps what open snapshots see: this one must not count among them.
+        drop(base);
+        let mut set = edits.into_inner().set;
+        set.tables.retain(|_, edits| !edits.is_empty());
+        inner.commit(set, durability, guard)
+    }
+}
