@@ -10,6 +10,9 @@ use crate::{check, errors::Errors, expand, parse};
 pub(crate) fn model(input: TokenStream) -> TokenStream {
     derive(input, |input, errors| {
         let source = parse::model(input, errors);
+        if source.container.refused {
+            return TokenStream::new();
+        }
         expand::model(&check::model(&source, errors))
     })
 }
@@ -41,7 +44,10 @@ pub(crate) fn definition(arguments: TokenStream, module: TokenStream) -> TokenSt
     let arguments = parse::definition::arguments(arguments, &module.ident, &mut errors);
     let Some((_, items)) = &mut module.content else {
         errors.add(module.semi, "write the module here: `mod name { .. }`");
-        return errors.finish(module.into_token_stream());
+        let ItemMod {
+            attrs, vis, ident, ..
+        } = module;
+        return errors.finish(quote!(#(#attrs)* #vis mod #ident {}));
     };
     let definition = check::definition::definition(&module.ident, arguments, items, &mut errors);
     let generated = expand::definition(&definition);

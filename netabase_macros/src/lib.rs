@@ -10,6 +10,8 @@ mod expand;
 mod names;
 mod parse;
 mod root;
+#[cfg(test)]
+mod snapshots;
 mod types;
 
 use proc_macro::TokenStream;

@@ -1,11 +1,18 @@
 //! The names of generated items.
 
 use quote::format_ident;
-use syn::{Ident, ext::IdentExt};
+use syn::{Ident, Path, ext::IdentExt};
 
 /// Returns the identifier as the user says it, without `r#`.
 pub(crate) fn plain(ident: &Ident) -> String {
     ident.unraw().to_string()
+}
+
+/// Returns whether the last segment of `path` is `name`.
+pub(crate) fn ends_in(path: &Path, name: &Ident) -> bool {
+    path.segments
+        .last()
+        .is_some_and(|segment| segment.ident.unraw() == name.unraw())
 }
 
 /// Returns `User` and `PrimaryKey` as `UserPrimaryKey`.

@@ -12,7 +12,7 @@ mod versioned;
 
 use std::{collections::BTreeMap, fmt, ops::Bound, path::Path, sync::Arc};
 
-use crate::error::Result;
+use crate::{error::Result, options::CACHE_BYTES_DEFAULT};
 
 /// The engines that a store can stand on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -266,6 +266,12 @@ pub trait OpenBackend: Backend {
     /// # Errors
     /// Says what to do when the path is missing, locked, read-only, or no store of this engine.
     fn open(path: &Path, options: &EngineOptions) -> Result<Self>;
+
+    /// Gives back to the file system the room that the store does not need.
+    ///
+    /// # Errors
+    /// Fails when the engine does, or when a snapshot is open.
+    fn trim(&mut self) -> Result<()>;
 }
 
 /// How an engine opens its files.
@@ -280,4 +286,16 @@ pub struct EngineOptions {
     pub cache_bytes: usize,
     /// Whether every page is checked before the store is used.
     pub verify: bool,
+}
+
+impl Default for EngineOptions {
+    /// Creates what is missing, for reading and writing, without a check of the whole store.
+    fn default() -> Self {
+        Self {
+            create: true,
+            read_only: false,
+            cache_bytes: CACHE_BYTES_DEFAULT,
+            verify: false,
+        }
+    }
 }

@@ -10,13 +10,13 @@ use crate::{
     backends::{
         Backend, End, EngineOptions, OpenBackend, Span, TableEdits, TableId, TableSet, WriteSet,
     },
-    error::{Result, StoreError},
+    error::{NetabaseError, Result, StoreError},
     options::CACHE_BYTES_DEFAULT,
     reader::Reader,
 };
 
-/// About how many bytes of rows a copy holds in memory.
-const CHUNK_BYTES: usize = 8 * 1024 * 1024;
+/// About how many bytes of rows a copy or a load holds in memory.
+pub(crate) const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 
 /// Writes the tables to a new store of the engine `T` at `path`.
 ///
@@ -29,26 +29,40 @@ pub(crate) fn copy_tables<B: Backend, T: OpenBackend>(
     tables: &Arc<TableSet>,
     path: &Path,
 ) -> Result<()> {
-    let failed = |action, path: &Path, source| StoreError::Io {
-        action,
-        path: path.into(),
-        source,
-    };
+    create_aside(path, |partial| write_copy::<B, T>(reader, tables, partial))
+}
+
+/// Has `write` make a store beside `path`, and moves it there when it is complete and on disk.
+///
+/// # Errors
+/// Fails when something is at `path`, or when `write` or the file system fails; then nothing is
+/// left behind.
+pub(crate) fn create_aside<E: From<NetabaseError>>(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
     if path
         .try_exists()
         .map_err(|source| failed("look for", path, source))?
     {
-        let source = io::ErrorKind::AlreadyExists.into();
-        return Err(failed("create the copy", path, source).into());
+        return Err(failed(
+            "create a store at",
+            path,
+            io::ErrorKind::AlreadyExists.into(),
+        )
+        .into());
     }
-    let partial = partial_path(path);
-    remove(&partial).map_err(|source| failed("remove", &partial, source))?;
-    write_copy::<B, T>(reader, tables, &partial)?;
-    fs::rename(&partial, path).map_err(|source| failed("rename the copy to", path, source))?;
-    sync_folder(path).map_err(|source| failed("sync the folder of", path, source).into())
+    let partial = beside(path, "partial");
+    remove(&partial)?;
+    let written = write(&partial).and_then(|()| Ok(rename(&partial, path)?));
+    if written.is_err() {
+        // The first failure is the one to tell; the next attempt removes what stays.
+        let _ = remove(&partial);
+    }
+    written
 }
 
-fn write_copy<B: Backend, T: OpenBackend>(
+pub(crate) fn write_copy<B: Backend, T: OpenBackend>(
     reader: &Reader<B>,
     tables: &Arc<TableSet>,
     path: &Path,
@@ -59,12 +73,14 @@ fn write_copy<B: Backend, T: OpenBackend>(
         cache_bytes: CACHE_BYTES_DEFAULT,
         verify: false,
     };
-    let target = T::open(path, &options)?;
+    let mut target = T::open(path, &options)?;
     for number in 0..tables.len() {
         let number = u16::try_from(number);
         let table = TableId(number.expect("a definition has fewer than 65,535 tables"));
         copy_table(reader, tables, table, &target)?;
     }
+    target.sync()?;
+    target.trim()?;
     target.sync()
 }
 
@@ -97,19 +113,38 @@ fn copy_table<B: Backend, T: Backend>(
     }
 }
 
-fn partial_path(path: &Path) -> PathBuf {
+/// Returns the path with another ending after the whole name.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
+    name.push(".");
+    name.push(ending);
     path.with_file_name(name)
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
+/// Moves a store to a place in the same folder, and the move to disk.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|source| failed("move a store to", to, source))?;
+    sync_folder(to).map_err(|source| failed("sync the folder of", to, source))
+}
+
+/// Removes a file or a folder, if there is one.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
+    };
+    removed.map_err(|source| failed("remove", path, source))
+}
+
+fn failed(action: &'static str, path: &Path, source: io::Error) -> NetabaseError {
+    StoreError::Io {
+        action,
+        path: path.into(),
+        source,
     }
+    .into()
 }
 
 /// Makes a rename in the folder of `path` survive a power loss.

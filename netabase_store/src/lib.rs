@@ -67,7 +67,9 @@ mod options;
 mod page;
 mod plan;
 mod query;
+mod raw;
 mod reader;
+mod rebuild;
 mod schema;
 mod seam;
 mod store;
@@ -83,17 +85,20 @@ mod write;
 mod writer;
 
 pub use backends::Backend;
-pub use bounds::{KeyBound, KeyRange, Leading, PrefixOf};
+pub use bounds::{KeyBound, KeyRange, Leading, PrefixOf, TextKey};
 pub use definition::NetabaseDefinitionTrait;
+pub use dynamic::Value;
 pub use error::{EncodingDecodingError, EngineError, NetabaseError, Result, StoreError};
 pub use index::Index;
 pub use inner::Durability;
 pub use key::{KEY_BYTES_MAX, KeyError, KeyReader, NetabaseKey, decode_key, encode_key};
+pub use meta::FORMAT_VERSION;
 pub use model::{IndexOf, KeyNewtype, NetabaseModelTrait, SecondaryKeyOf};
 pub use netabase_macros::{NetabaseKey, NetabaseModel, NetabaseValue, netabase_definition_module};
 pub use options::{CACHE_BYTES_DEFAULT, StoreOptions};
 pub use page::{Cursor, Page};
-pub use query::{Keys, Query};
+pub use query::{Keys, Query, Values};
+pub use raw::{RawLoader, RawModel, RawRecord, RawRecords, RawStore, detect_engine};
 pub use schema::{
     DefinitionSchema, Fields, IndexSchema, ModelSchema, NamedType, Role, Shape, TypeBody, Types,
 };
@@ -129,3 +134,7 @@ pub type MemoryStore<D> = Store<D, backends::memory::MemoryBackend>;
 
 /// A tree of a store in memory.
 pub type MemoryStoreTree<D, M, V = Live<backends::memory::MemoryBackend>> = Tree<D, M, V>;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeExamples;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The format that this version writes, and the highest it reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 1;
 
 const MAGIC: &[u8] = b"netabase";
 const FORMAT_KEY: &[u8] = b"format";
@@ -30,6 +30,8 @@ const REBUILD_PREFIX: &[u8] = b"rebuild/";
 /// What a store says about itself.
 #[derive(Debug)]
 pub(crate) struct Stored {
+    /// The version of the format that it is written in.
+    pub(crate) format: u32,
     pub(crate) schema: DefinitionSchema,
     /// The index tables that are to be rebuilt.
     pub(crate) rebuild: Vec<String>,
@@ -61,6 +63,7 @@ pub(crate) fn read<S: Snapshot>(snapshot: &Arc<S>, path: &Path) -> Result<Stored
     let schema = snapshot.get(META, SCHEMA_KEY, decode_schema)?;
     let schema = schema.ok_or_else(|| not_a_store("its description has no schema"))??;
     Ok(Stored {
+        format: found,
         schema,
         rebuild: read_rebuild(snapshot)?,
     })

@@ -5,21 +5,20 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use crate::{
-    backends::{Backend, End, Span, TableSet},
+    backends::{Backend, TableSet},
     definition::{ModelVisitor, NetabaseDefinitionTrait},
     envelope,
-    error::{NetabaseError, Result, StoreError},
+    error::{Result, StoreError},
     inner::{Inner, Settings},
     meta::{self, Stored},
     model::NetabaseModelTrait,
-    plan::{Edit, Entries},
+    rebuild::rebuild_indexes,
     schema::{
         DefinitionSchema,
         compare::{Comparison, compare},
     },
-    tables::{Layout, META_TABLE, ModelTables},
+    tables::{IndexTable, Layout, META_TABLE},
     txn::WriteCore,
-    write::check_claims,
 };
 
 /// Opens the shared part of a store of `D`.
@@ -141,48 +140,10 @@ impl<D, B: Backend> ModelVisitor<D> for Build<'_, B> {
         let Some(model) = self.layout.model(M::DISCRIMINANT) else {
             return Ok(());
         };
-        let wanted = model
-            .indexes
-            .iter()
-            .filter(|index| self.tables.contains(&index.table));
-        let wanted: Vec<_> = wanted.map(|index| index.id).collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let reader = self.core.reader();
-        for table in &wanted {
-            let mut rows = reader.rows(*table, &Span::ALL)?;
-            while let Some(key) = rows.step(End::Front, |key, _| key.to_vec())? {
-                self.core.edit(*table, key, None);
-            }
-        }
-        let mut entries = Entries::default();
-        let mut rows = reader.rows(model.rows.id, &Span::ALL)?;
-        while let Some(done) = rows.step(End::Front, |key, row| {
-            entries.clear();
-            envelope::decode::<D, M>(&model.rows, key, row)?.__encode_entries(&mut entries);
-            self.add(model, key, &entries)
-        })? {
-            done?;
-        }
-        Ok(())
-    }
-}
-
-impl<B: Backend> Build<'_, B> {
-    /// Adds the entries of one record to the tables that are being built.
-    fn add(&self, model: &ModelTables, key: &[u8], entries: &Entries) -> Result<(), NetabaseError> {
-        let none = Entries::default();
-        let is_built = |edit: &Edit| {
-            let index = model.indexes.iter().find(|index| index.id == edit.table);
-            index.is_some_and(|index| self.tables.contains(&index.table))
-        };
-        check_claims(self.core, model, key, &none, entries)?;
-        crate::plan::plan_entries(model, key, &none, entries, &mut |edit| {
-            if is_built(&edit) {
-                self.core.edit(edit.table, edit.key, edit.value);
-            }
-        });
-        Ok(())
+        let is_wanted = |index: &IndexTable| self.tables.contains(&index.table);
+        rebuild_indexes(self.core, model, is_wanted, |key, row, entries| {
+            envelope::decode::<D, M>(&model.rows, key, row)?.__encode_entries(entries);
+            Ok(())
+        })
     }
 }

@@ -55,7 +55,8 @@ impl StoreOptions {
     /// Has the engine check every page against its checksum before the store is used; O(file).
     ///
     /// Without it a damaged record is still never taken for another, but damage in the engine's
-    /// own pages may hide records.
+    /// own pages may hide records, and redb may end the process when it commits over such a page:
+    /// it can panic while it unwinds from a panic, which nothing can catch.
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
         self

@@ -89,7 +89,8 @@ impl FromStr for Cursor {
         let refuse = || StoreError::Cursor {
             what: "it is not hexadecimal",
         };
-        if !text.is_ascii() || text.len() % 2 != 0 {
+        let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_hex || text.len() % 2 != 0 {
             return Err(refuse());
         }
         let byte = |at: usize| {

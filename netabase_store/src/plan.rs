@@ -1,5 +1,7 @@
 //! The plan: which rows and index entries a write changes. Pure, and the only place that knows.
 
+use std::cmp::Ordering;
+
 use crate::{
     backends::TableId,
     checksum::ENTRY_CHECKSUM_BYTES,
@@ -8,7 +10,8 @@ use crate::{
     tables::{IndexTable, ModelTables},
 };
 
-/// The index entries of one record: for each index, the encoded values, sorted and distinct.
+/// The index entries of one record: for each index in order, the encoded values, sorted and
+/// distinct. They are added in the order of the indexes.
 #[derive(Debug, Default, Clone)]
 pub struct Entries {
     bytes: Vec<u8>,
@@ -71,10 +74,24 @@ impl Entries {
 
     /// Yields the encoded values of an index, ascending.
     pub fn of(&self, index: usize) -> impl Iterator<Item = &[u8]> {
+        self.all()
+            .filter(move |(of, _)| *of == index)
+            .map(|(_, value)| value)
+    }
+
+    /// Returns an entry by its place in the order of indexes and values.
+    #[inline]
+    fn entry(&self, at: usize) -> Option<(usize, &[u8])> {
+        self.marks
+            .get(at)
+            .map(|mark| (mark.index, self.slice(*mark)))
+    }
+
+    /// Yields every entry: its index and its encoded value.
+    pub fn all(&self) -> impl Iterator<Item = (usize, &[u8])> {
         self.marks
             .iter()
-            .filter(move |mark| mark.index == index)
-            .map(|mark| self.slice(*mark))
+            .map(|mark| (mark.index, self.slice(*mark)))
     }
 
     fn slice(&self, mark: Mark) -> &[u8] {
@@ -128,13 +145,17 @@ pub(crate) fn claims<'a>(
     old: &'a Entries,
     new: &'a Entries,
 ) -> impl Iterator<Item = Claim<'a>> {
-    let unique = model
-        .indexes
-        .iter()
-        .enumerate()
-        .filter(|(_, index)| index.unique);
-    unique.flat_map(|(position, index)| {
-        added(position, old, new).map(move |value| Claim { index, value })
+    let has_unique = model.indexes.iter().any(|index| index.unique);
+    let changes = has_unique
+        .then(|| Changes::new(old, new))
+        .into_iter()
+        .flatten();
+    changes.filter_map(|change| match change {
+        Change::Added(position, value) => {
+            let index = model.indexes.get(position).filter(|index| index.unique)?;
+            Some(Claim { index, value })
+        }
+        Change::Removed(..) => None,
     })
 }
 
@@ -147,37 +168,72 @@ pub(crate) fn plan_entries(
     new: &Entries,
     edit: &mut impl FnMut(Edit),
 ) {
-    for (position, index) in model.indexes.iter().enumerate() {
-        for value in added(position, new, old) {
-            edit(Edit {
-                table: index.id,
-                key: entry_key(index, value, primary),
-                value: None,
-            });
-        }
-        for value in added(position, old, new) {
-            let key = entry_key(index, value, primary);
-            let value = Some(entry_value(index, &key, primary));
-            edit(Edit {
-                table: index.id,
-                key,
-                value,
-            });
+    for change in Changes::new(old, new) {
+        let (Change::Added(position, value) | Change::Removed(position, value)) = change;
+        let Some(index) = model.indexes.get(position) else {
+            continue;
+        };
+        let key = entry_key(index, value, primary);
+        let value = match change {
+            Change::Added(..) => Some(entry_value(index, &key, primary)),
+            Change::Removed(..) => None,
+        };
+        edit(Edit {
+            table: index.id,
+            key,
+            value,
+        });
+    }
+}
+
+/// An entry that only one of two records has: its index and its value.
+#[derive(Clone, Copy)]
+enum Change<'a> {
+    Removed(usize, &'a [u8]),
+    Added(usize, &'a [u8]),
+}
+
+/// The entries that differ between two records, in one pass over both.
+struct Changes<'a> {
+    old: &'a Entries,
+    new: &'a Entries,
+    old_at: usize,
+    new_at: usize,
+}
+
+impl<'a> Changes<'a> {
+    fn new(old: &'a Entries, new: &'a Entries) -> Self {
+        Self {
+            old,
+            new,
+            old_at: 0,
+            new_at: 0,
         }
     }
 }
 
-/// Yields the values of an index that `to` has and `from` has not.
-fn added<'a>(
-    position: usize,
-    from: &'a Entries,
-    to: &'a Entries,
-) -> impl Iterator<Item = &'a [u8]> {
-    let mut from = from.of(position).peekable();
-    to.of(position).filter(move |value| {
-        while from.next_if(|known| known < value).is_some() {}
-        from.peek() != Some(value)
-    })
+impl<'a> Iterator for Changes<'a> {
+    type Item = Change<'a>;
+
+    fn next(&mut self) -> Option<Change<'a>> {
+        loop {
+            let old = self.old.entry(self.old_at);
+            let new = self.new.entry(self.new_at);
+            let order = match (old, new) {
+                (None, None) => return None,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(old), Some(new)) => old.cmp(&new),
+            };
+            self.old_at += usize::from(order != Ordering::Greater);
+            self.new_at += usize::from(order != Ordering::Less);
+            match order {
+                Ordering::Equal => {}
+                Ordering::Less => return old.map(|(index, value)| Change::Removed(index, value)),
+                Ordering::Greater => return new.map(|(index, value)| Change::Added(index, value)),
+            }
+        }
+    }
 }
 
 /// The key of an entry: the value, and the primary key unless the value is unique.

@@ -88,6 +88,14 @@ impl<D, M: NetabaseModelTrait<D>, B: Backend> Query<D, M, B> {
         }
     }
 
+    /// Yields records without their keys, which saves reading the keys.
+    pub fn values(self) -> Values<D, M, B> {
+        Values {
+            walk: self.walk,
+            types: PhantomData,
+        }
+    }
+
     /// Returns the number of records, without reading one; O(their keys).
     ///
     /// # Errors
@@ -124,7 +132,7 @@ impl<D, M: NetabaseModelTrait<D>, B: Backend> Query<D, M, B> {
         while items.len() < limit {
             let is_last = items.len() + 1 == limit;
             let stepped = self.walk.step(End::Front, |context, key, value| {
-                let item = context.record::<D, M>(key, value)?;
+                let item = context.pair::<D, M>(key, value)?;
                 Ok((item, is_last.then(|| key.to_vec())))
             })?;
             let Some((item, key)) = stepped else { break };
@@ -147,7 +155,7 @@ impl<D, M: NetabaseModelTrait<D>, B: Backend> Iterator for Query<D, M, B> {
     fn next(&mut self) -> Option<Self::Item> {
         self.walk
             .step(End::Front, |context, key, value| {
-                context.record::<D, M>(key, value)
+                context.pair::<D, M>(key, value)
             })
             .transpose()
     }
@@ -158,7 +166,7 @@ impl<D, M: NetabaseModelTrait<D>, B: Backend> DoubleEndedIterator for Query<D, M
     fn next_back(&mut self) -> Option<Self::Item> {
         self.walk
             .step(End::Back, |context, key, value| {
-                context.record::<D, M>(key, value)
+                context.pair::<D, M>(key, value)
             })
             .transpose()
     }
@@ -218,6 +226,47 @@ impl<D, M: NetabaseModelTrait<D>, B: Backend> FusedIterator for Keys<D, M, B> {}
 impl<D, M, B: Backend> fmt::Debug for Keys<D, M, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keys")
+            .field("model", &self.walk.model.rows.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The records of a query without their keys, from [`Query::values`].
+#[must_use = "a query reads nothing until it is iterated"]
+pub struct Values<D, M, B: Backend> {
+    walk: Walk<B>,
+    types: PhantomData<fn() -> (D, M)>,
+}
+
+impl<D, M: NetabaseModelTrait<D>, B: Backend> Iterator for Values<D, M, B> {
+    type Item = Result<M>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let step = self.walk.step(End::Front, |context, key, value| {
+            context.record::<D, M, _>(key, value, |_| Ok(()))
+        });
+        step.transpose()
+            .map(|found| found.map(|((), record)| record))
+    }
+}
+
+impl<D, M: NetabaseModelTrait<D>, B: Backend> DoubleEndedIterator for Values<D, M, B> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let step = self.walk.step(End::Back, |context, key, value| {
+            context.record::<D, M, _>(key, value, |_| Ok(()))
+        });
+        step.transpose()
+            .map(|found| found.map(|((), record)| record))
+    }
+}
+
+impl<D, M: NetabaseModelTrait<D>, B: Backend> FusedIterator for Values<D, M, B> {}
+
+impl<D, M, B: Backend> fmt::Debug for Values<D, M, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Values")
             .field("model", &self.walk.model.rows.name)
             .finish_non_exhaustive()
     }
@@ -320,28 +369,38 @@ struct Context<'a, B: Backend> {
 }
 
 impl<B: Backend> Context<'_, B> {
-    /// Builds the record of a row, or the one that an index entry names.
+    /// Builds the record of a row, or the one that an index entry names, and what `primary` makes
+    /// of its key.
     #[inline]
-    fn record<D, M: NetabaseModelTrait<D>>(
+    fn record<D, M: NetabaseModelTrait<D>, K>(
+        &self,
+        key: &[u8],
+        value: &[u8],
+        primary: impl FnOnce(&[u8]) -> Result<K>,
+    ) -> Result<(K, M)> {
+        let rows = &self.model.rows;
+        let Source::Index { position, split } = self.source else {
+            return Ok((primary(key)?, envelope::decode(rows, key, value)?));
+        };
+        let named = self.entry(position, split, key, value)?;
+        let mut found = None;
+        self.reader.get(rows.id, named, |row| {
+            found = Some(envelope::decode(rows, named, row))
+        })?;
+        match found {
+            Some(record) => Ok((primary(named)?, record?)),
+            None => Err(self.dangling(position, named)),
+        }
+    }
+
+    /// Builds the record and its key.
+    #[inline]
+    fn pair<D, M: NetabaseModelTrait<D>>(
         &self,
         key: &[u8],
         value: &[u8],
     ) -> Result<(M::PrimaryKey, M)> {
-        let rows = &self.model.rows;
-        let Source::Index { position, split } = self.source else {
-            return Ok((
-                self.decode_primary::<D, M>(key)?,
-                envelope::decode(rows, key, value)?,
-            ));
-        };
-        let primary = self.entry(position, split, key, value)?;
-        let found = self
-            .reader
-            .get(rows.id, primary, |row| envelope::decode(rows, primary, row));
-        match found? {
-            Some(record) => Ok((self.decode_primary::<D, M>(primary)?, record?)),
-            None => Err(self.dangling(position, primary)),
-        }
+        self.record::<D, M, _>(key, value, |key| self.decode_primary::<D, M>(key))
     }
 
     /// Reads the primary key of a row, or the one that an index entry names.

@@ -13,7 +13,7 @@ use crate::{
     query::{Query, Source, Split},
     tables::ModelTables,
     view::{View, Writable},
-    write::{Encoded, Write},
+    write::{Scratch, Write},
 };
 
 /// The records of the model `M` in a store of the definition `D`, seen through `V`.
@@ -78,8 +78,7 @@ impl<D, M: NetabaseModelTrait<D>, V: View> Tree<D, M, V> {
             position: key.position(),
             split,
         };
-        let query = self.query(source, Span::prefix(value));
-        query.map(|found| found.map(|(_, model)| model)).collect()
+        self.query(source, Span::prefix(value)).values().collect()
     }
 
     /// Returns all records, by primary key; each step O(1), memory O(1).
@@ -138,9 +137,11 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
     /// Fails when a unique index has the value for another record, when the record is too large,
     /// or when the engine fails. A refused write leaves no trace.
     pub fn put(&self, model: M) -> Result<()> {
-        let new = Encoded::new::<D, M>(&self.model, &model)?;
-        self.view
-            .__write(|core| Write::<D, M, _>::new(core, &self.model).put(new))
+        Scratch::with(|scratch| {
+            scratch.new.fill::<D, M>(&self.model, &model)?;
+            self.view
+                .__write(|core| Write::<D, M, _>::new(core, &self.model).put(scratch))
+        })
     }
 
     /// Stores a record under a key that is free.
@@ -148,9 +149,11 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
     /// # Errors
     /// Fails as [`put`](Self::put) does, and when the key exists.
     pub fn insert(&self, model: M) -> Result<()> {
-        let new = Encoded::new::<D, M>(&self.model, &model)?;
-        self.view
-            .__write(|core| Write::<D, M, _>::new(core, &self.model).insert(new))
+        Scratch::with(|scratch| {
+            scratch.new.fill::<D, M>(&self.model, &model)?;
+            self.view
+                .__write(|core| Write::<D, M, _>::new(core, &self.model).insert(scratch))
+        })
     }
 
     /// Changes the record under `key` and returns it, or `None` where there is none.
@@ -165,8 +168,11 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
         change: impl FnOnce(&mut M),
     ) -> Result<Option<M>> {
         let key = encode_key(&key.into());
-        self.view
-            .__write(|core| Write::<D, M, _>::new(core, &self.model).update(&key, change))
+        Scratch::with(|scratch| {
+            self.view.__write(|core| {
+                Write::<D, M, _>::new(core, &self.model).update(scratch, &key, change)
+            })
+        })
     }
 
     /// Removes the record under `key` and returns it, or `None` where there is none.
@@ -175,8 +181,10 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
     /// Fails when the engine does, or when the stored bytes have changed.
     pub fn remove(&self, key: impl Into<M::PrimaryKey>) -> Result<Option<M>> {
         let key = encode_key(&key.into());
-        self.view
-            .__write(|core| Write::<D, M, _>::new(core, &self.model).remove(&key))
+        Scratch::with(|scratch| {
+            self.view
+                .__write(|core| Write::<D, M, _>::new(core, &self.model).remove(scratch, &key))
+        })
     }
 
     /// Stores all records in one transaction; a later one replaces an earlier one of its key.
@@ -188,8 +196,10 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
     pub fn put_many(&self, models: impl IntoIterator<Item = M>) -> Result<()> {
         self.view.__write_batch(|core| {
             let write = Write::<D, M, _>::new(core, &self.model);
+            let mut scratch = Scratch::default();
             for model in models {
-                write.put(Encoded::new::<D, M>(&self.model, &model)?)?;
+                scratch.new.fill::<D, M>(&self.model, &model)?;
+                write.put(&mut scratch)?;
             }
             Ok(())
         })
@@ -205,9 +215,13 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
     {
         self.view.__write_batch(|core| {
             let write = Write::<D, M, _>::new(core, &self.model);
-            let mut removed = 0;
+            let (mut scratch, mut removed) = (Scratch::default(), 0);
             for key in keys {
-                removed += u64::from(write.remove(&encode_key(&key.into()))?.is_some());
+                removed += u64::from(
+                    write
+                        .remove(&mut scratch, &encode_key(&key.into()))?
+                        .is_some(),
+                );
             }
             Ok(removed)
         })

@@ -176,24 +176,14 @@ impl<B: Backend> WriteCore<B> {
         }
     }
 
-    /// Runs `work`; if it fails, takes back every edit that it made.
+    /// Runs `work`; if it fails or panics, takes back every edit that was made meanwhile.
     ///
     /// # Errors
     /// Fails when `work` does.
     pub(crate) fn all_or_nothing<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
-        self.edits.borrow_mut().undo.get_or_insert_default();
+        let mut batch = Batch::begin(&self.edits);
         let done = work();
-        let edits = &mut *self.edits.borrow_mut();
-        let undo = edits.undo.take().unwrap_or_default();
-        if done.is_err() {
-            for Undo { table, key, before } in undo.into_iter().rev() {
-                let rows = Arc::make_mut(edits.set.tables.entry(table).or_default());
-                match before {
-                    Some(before) => drop(rows.insert(key, before)),
-                    None => drop(rows.remove(&key)),
-                }
-            }
-        }
+        batch.is_kept = done.is_ok();
         done
     }
 
@@ -210,5 +200,45 @@ impl<B: Backend> WriteCore<B> {
         let mut set = edits.into_inner().set;
         set.tables.retain(|_, edits| !edits.is_empty());
         inner.commit(set, durability, guard)
+    }
+}
+
+/// A batch of edits that are taken back unless it is kept; an iterator of records that writes too
+/// makes one inside another.
+struct Batch<'a> {
+    edits: &'a RefCell<Edits>,
+    /// How many edits of the batch around it can be undone; none for the outermost.
+    outer: Option<usize>,
+    is_kept: bool,
+}
+
+impl<'a> Batch<'a> {
+    fn begin(edits: &'a RefCell<Edits>) -> Self {
+        let undo = &mut edits.borrow_mut().undo;
+        let outer = undo.as_ref().map(Vec::len);
+        undo.get_or_insert_default();
+        Self {
+            edits,
+            outer,
+            is_kept: false,
+        }
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        let Edits { set, undo } = &mut *self.edits.borrow_mut();
+        if let Some(undo) = undo.as_mut().filter(|_| !self.is_kept) {
+            for Undo { table, key, before } in undo.drain(self.outer.unwrap_or(0)..).rev() {
+                let rows = Arc::make_mut(set.tables.entry(table).or_default());
+                match before {
+                    Some(before) => drop(rows.insert(key, before)),
+                    None => drop(rows.remove(&key)),
+                }
+            }
+        }
+        if self.outer.is_none() {
+            *undo = None;
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Writing one record: read the old one, check, then make the planned edits.
 
-use std::marker::PhantomData;
+use std::{cell::Cell, marker::PhantomData};
 
 use crate::{
     backends::Backend,
@@ -12,43 +12,69 @@ use crate::{
     plan::{Claim, Edit, Entries, claims, plan_entries},
     tables::ModelTables,
     txn::WriteCore,
+    value::ValueWriter,
 };
 
 /// A record as it will stand on disk: its key, its row and its index entries.
+#[derive(Default)]
 pub(crate) struct Encoded {
     key: Vec<u8>,
     row: Vec<u8>,
     entries: Entries,
 }
 
-impl Encoded {
-    /// Encodes a record; no transaction is needed for that.
-    ///
-    /// # Errors
-    /// Fails when a key or the record is too long, or cannot be represented.
-    pub(crate) fn new<D, M: NetabaseModelTrait<D>>(
-        model: &ModelTables,
-        record: &M,
-    ) -> Result<Self> {
-        let mut key = Vec::new();
-        record.__encode_primary_key(&mut key);
-        check_key(&model.rows.name, &key)?;
-        let mut entries = Entries::default();
-        record.__encode_entries(&mut entries);
-        for (position, index) in model.indexes.iter().enumerate() {
-            for value in entries.of(position) {
-                check_key(&index.table, value)?;
-            }
+/// Memory that a thread reuses from write to write.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(crate) new: Encoded,
+    old: Entries,
+}
+
+/// The most memory of a kind that a thread keeps between writes.
+const SCRATCH_BYTES_MAX: usize = 1 << 20;
+
+impl Scratch {
+    /// Runs `work` with this thread's memory; a write inside a write gets memory of its own.
+    pub(crate) fn with<R>(work: impl FnOnce(&mut Self) -> R) -> R {
+        thread_local! {
+            static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
         }
-        let mut row = Vec::new();
-        envelope::seal(&model.rows, &key, &mut row, |writer| {
-            record.__encode_payload(writer)
-        })?;
-        Ok(Self { key, row, entries })
+        let mut scratch = SCRATCH.take().unwrap_or_default();
+        let result = work(&mut scratch);
+        if scratch.new.row.capacity() <= SCRATCH_BYTES_MAX {
+            SCRATCH.set(Some(scratch));
+        }
+        result
     }
 }
 
-fn check_key(table: &str, key: &[u8]) -> Result<()> {
+impl Encoded {
+    /// Encodes a record in place of the one before; no transaction is needed for that.
+    ///
+    /// # Errors
+    /// Fails when a key or the record is too long, or cannot be represented.
+    pub(crate) fn fill<D, M: NetabaseModelTrait<D>>(
+        &mut self,
+        model: &ModelTables,
+        record: &M,
+    ) -> Result<()> {
+        self.key.clear();
+        record.__encode_primary_key(&mut self.key);
+        check_key(&model.rows.name, &self.key)?;
+        self.entries.clear();
+        record.__encode_entries(&mut self.entries);
+        for (index, value) in self.entries.all() {
+            let table = model.indexes.get(index).map_or("", |index| &index.table);
+            check_key(table, value)?;
+        }
+        self.row.clear();
+        let payload = |writer: &mut ValueWriter<'_>| record.__encode_payload(writer);
+        envelope::seal(&model.rows, &self.key, &mut self.row, payload)
+    }
+}
+
+/// Checks that a key, or the value of an index, is not too long.
+pub(crate) fn check_key(table: &str, key: &[u8]) -> Result<()> {
     if key.len() > KEY_BYTES_MAX {
         let (table, bytes) = (table.to_owned(), key.len());
         return Err(StoreError::KeyTooLong {
@@ -69,11 +95,12 @@ pub(crate) struct Write<'a, D, M, B: Backend> {
 }
 
 /// What a write found under its key.
+#[derive(PartialEq, Eq)]
 enum Found {
     Nothing,
     /// The very row that is to be written.
     Same,
-    Other(Entries),
+    Other,
 }
 
 impl<'a, D, M: NetabaseModelTrait<D>, B: Backend> Write<'a, D, M, B> {
@@ -85,21 +112,19 @@ impl<'a, D, M: NetabaseModelTrait<D>, B: Backend> Write<'a, D, M, B> {
         }
     }
 
-    /// Inserts or replaces a record.
-    pub(crate) fn put(&self, new: Encoded) -> Result<()> {
-        if self.model.indexes.is_empty() {
-            self.core.edit(self.model.rows.id, new.key, Some(new.row));
+    /// Inserts or replaces the record in `scratch`.
+    pub(crate) fn put(&self, scratch: &mut Scratch) -> Result<()> {
+        let Scratch { new, old } = scratch;
+        old.clear();
+        if !self.model.indexes.is_empty() && self.find(new, old)? == Found::Same {
             return Ok(());
         }
-        match self.find(&new)? {
-            Found::Nothing => self.replace(&Entries::default(), new),
-            Found::Same => Ok(()),
-            Found::Other(old) => self.replace(&old, new),
-        }
+        self.replace(old, new)
     }
 
-    /// Inserts a record whose key is free.
-    pub(crate) fn insert(&self, new: Encoded) -> Result<()> {
+    /// Inserts the record in `scratch`, whose key is free.
+    pub(crate) fn insert(&self, scratch: &mut Scratch) -> Result<()> {
+        let Scratch { new, old } = scratch;
         if self
             .core
             .get(self.model.rows.id, &new.key, |_| ())?
@@ -109,18 +134,25 @@ impl<'a, D, M: NetabaseModelTrait<D>, B: Backend> Write<'a, D, M, B> {
             let key = self.model.rows.display_key(&new.key);
             return Err(StoreError::Exists { model, key }.into());
         }
-        self.replace(&Entries::default(), new)
+        old.clear();
+        self.replace(old, new)
     }
 
     /// Changes the record under `key`, if there is one.
-    pub(crate) fn update(&self, key: &[u8], change: impl FnOnce(&mut M)) -> Result<Option<M>> {
+    pub(crate) fn update(
+        &self,
+        scratch: &mut Scratch,
+        key: &[u8],
+        change: impl FnOnce(&mut M),
+    ) -> Result<Option<M>> {
         let Some(mut record) = self.read(key)? else {
             return Ok(None);
         };
-        let mut old = Entries::default();
-        record.__encode_entries(&mut old);
+        let Scratch { new, old } = scratch;
+        old.clear();
+        record.__encode_entries(old);
         change(&mut record);
-        let new = Encoded::new::<D, M>(self.model, &record)?;
+        new.fill::<D, M>(self.model, &record)?;
         if new.key != key {
             let rows = &self.model.rows;
             return Err(StoreError::KeyChanged {
@@ -130,19 +162,21 @@ impl<'a, D, M: NetabaseModelTrait<D>, B: Backend> Write<'a, D, M, B> {
             }
             .into());
         }
-        self.replace(&old, new)?;
+        self.replace(old, new)?;
         Ok(Some(record))
     }
 
     /// Removes the record under `key` and returns it, if there is one.
-    pub(crate) fn remove(&self, key: &[u8]) -> Result<Option<M>> {
+    pub(crate) fn remove(&self, scratch: &mut Scratch, key: &[u8]) -> Result<Option<M>> {
         let Some(record) = self.read(key)? else {
             return Ok(None);
         };
-        let mut old = Entries::default();
-        record.__encode_entries(&mut old);
+        let Scratch { new, old } = scratch;
+        old.clear();
+        record.__encode_entries(old);
+        new.entries.clear();
         self.core.edit(self.model.rows.id, key.to_vec(), None);
-        plan_entries(self.model, key, &old, &Entries::default(), &mut |edit| {
+        plan_entries(self.model, key, old, &new.entries, &mut |edit| {
             self.apply(edit)
         });
         Ok(Some(record))
@@ -150,32 +184,34 @@ impl<'a, D, M: NetabaseModelTrait<D>, B: Backend> Write<'a, D, M, B> {
 
     fn read(&self, key: &[u8]) -> Result<Option<M>> {
         let rows = &self.model.rows;
-        self.core
-            .get(rows.id, key, |row| envelope::decode::<D, M>(rows, key, row))?
-            .transpose()
+        let mut read = None;
+        self.core.get(rows.id, key, |row| {
+            read = Some(envelope::decode(rows, key, row))
+        })?;
+        read.transpose()
     }
 
-    fn find(&self, new: &Encoded) -> Result<Found> {
+    /// Looks under the key of `new`, and adds the entries of another record there to `old`.
+    fn find(&self, new: &Encoded, old: &mut Entries) -> Result<Found> {
         let rows = &self.model.rows;
         let found = self.core.get(rows.id, &new.key, |row| {
             if row == new.row {
                 return Ok(Found::Same);
             }
-            let old = envelope::decode::<D, M>(rows, &new.key, row)?;
-            let mut entries = Entries::default();
-            old.__encode_entries(&mut entries);
-            Ok(Found::Other(entries))
+            envelope::decode::<D, M>(rows, &new.key, row)?.__encode_entries(old);
+            Ok(Found::Other)
         })?;
         found.unwrap_or(Ok(Found::Nothing))
     }
 
     /// Writes the row and the entries that differ, after checking what may refuse them.
-    fn replace(&self, old: &Entries, new: Encoded) -> Result<()> {
+    fn replace(&self, old: &Entries, new: &Encoded) -> Result<()> {
         check_claims(self.core, self.model, &new.key, old, &new.entries)?;
         plan_entries(self.model, &new.key, old, &new.entries, &mut |edit| {
             self.apply(edit)
         });
-        self.core.edit(self.model.rows.id, new.key, Some(new.row));
+        self.core
+            .edit(self.model.rows.id, new.key.clone(), Some(new.row.clone()));
         Ok(())
     }
 

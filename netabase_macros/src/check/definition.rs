@@ -36,6 +36,8 @@ pub(crate) struct Member {
     /// The path of the model's generated `Key` enum.
     pub(crate) keys: Path,
     pub(crate) cfgs: Vec<Attribute>,
+    /// Whether another model has the name, so that there is no variant for this one.
+    pub(crate) repeated: bool,
 }
 
 /// A second name of an index's newtype, without the model's.
@@ -56,12 +58,13 @@ pub(crate) fn definition(
 ) -> Definition {
     let inline = parse::definition::models(items);
     let is_named = arguments.is_some();
-    let arguments = arguments.unwrap_or_else(|| stand_in(&inline));
+    let mut arguments = arguments.unwrap_or_else(|| stand_in(&inline));
     if arguments.definition == arguments.keys {
         errors.add(
             &arguments.keys,
             "the enum of the keys needs a name of its own",
         );
+        arguments.keys = stand_in_keys(&arguments.definition);
     }
     if is_named {
         for model in &inline {
@@ -69,14 +72,15 @@ pub(crate) fn definition(
         }
     }
     items::correct(items, &inline, &arguments, errors);
-    let models: Vec<Model> = inline.iter().map(checked).collect();
+    let mut models: Vec<Model> = inline.iter().map(checked).collect();
+    items::refuse_collisions(items, &inline, &mut models, errors);
     let mut members: Vec<Member> = models
         .iter()
         .filter(|model| model.standing != Standing::Names)
         .map(member)
         .collect();
     members.extend(arguments.listed.iter().filter_map(listed));
-    distinct(&members, errors);
+    distinct(&mut members, errors);
     if members.is_empty() && models.is_empty() && !items::derive_a_model(items) {
         errors.add(module, no_model(module, &arguments.definition));
     }
@@ -84,7 +88,7 @@ pub(crate) fn definition(
         module: module.clone(),
         vis: narrowest(&inline),
         root: root(&arguments),
-        short_names: items::short_names(items, &models, &arguments, errors),
+        short_names: items::short_names(items, &models, &arguments),
         derives: if arguments.listed.is_empty() {
             shared_derives(&inline)
         } else {
@@ -105,7 +109,7 @@ fn stand_in(inline: &[Inline]) -> Arguments {
         .and_then(|path| path.segments.last())
         .map(|segment| segment.ident.clone());
     let definition = name.unwrap_or_else(|| Ident::new("__NbDefinition", Span::call_site()));
-    let keys = format_ident!("__Nb{}Keys", names::plain(&definition));
+    let keys = stand_in_keys(&definition);
     Arguments {
         definition,
         keys,
@@ -114,23 +118,30 @@ fn stand_in(inline: &[Inline]) -> Arguments {
     }
 }
 
+fn stand_in_keys(definition: &Ident) -> Ident {
+    format_ident!("__Nb{}Keys", names::plain(definition))
+}
+
 fn owner(model: &Inline, definition: &Ident, module: &Ident, errors: &mut Errors) {
     let Some(path) = &model.container.definition else {
         return;
     };
-    let Some(owner) = path.segments.last().map(|segment| &segment.ident) else {
+    if names::ends_in(path, definition) {
         return;
-    };
-    if owner != definition {
-        errors.add(
-            path,
-            format_args!(
-                "`{}` belongs to `{owner}`, but the module `{module}` defines `{definition}`: \
-                 write `#[netabase({definition})]`, or move the model",
-                model.input.ident
-            ),
-        );
     }
+    let [model, module, definition] = [&model.input.ident, module, definition].map(names::plain);
+    let owner = path
+        .segments
+        .last()
+        .map(|segment| names::plain(&segment.ident));
+    errors.add(
+        path,
+        format_args!(
+            "`{model}` belongs to `{}`, but the module `{module}` defines `{definition}`: \
+             write `#[netabase({definition})]`, or move the model",
+            owner.unwrap_or_default()
+        ),
+    );
 }
 
 /// Checks a model whose own derive reports its mistakes.
@@ -149,6 +160,7 @@ fn member(model: &Model) -> Member {
         path: parse_quote!(#ident),
         keys: parse_quote!(#keys),
         cfgs: model.cfgs.clone(),
+        repeated: false,
     }
 }
 
@@ -162,14 +174,16 @@ fn listed(path: &Path) -> Option<Member> {
         path: path.clone(),
         keys,
         cfgs: Vec::new(),
+        repeated: false,
     })
 }
 
-fn distinct(members: &[Member], errors: &mut Errors) {
-    for (position, member) in members.iter().enumerate() {
-        let earlier = members.iter().take(position);
-        let repeats = earlier.clone().any(|other| other.variant == member.variant);
-        if repeats && member.cfgs.is_empty() {
+fn distinct(members: &mut [Member], errors: &mut Errors) {
+    let mut seen: Vec<Ident> = Vec::new();
+    for member in members {
+        // Models under `#[cfg]` may exclude each other.
+        if seen.contains(&member.variant) && member.cfgs.is_empty() {
+            member.repeated = true;
             errors.add(
                 &member.path,
                 format_args!(
@@ -178,10 +192,12 @@ fn distinct(members: &[Member], errors: &mut Errors) {
                 ),
             );
         }
+        seen.push(member.variant.clone());
     }
 }
 
 fn no_model(module: &Ident, definition: &Ident) -> String {
+    let [module, definition] = [module, definition].map(names::plain);
     format!(
         "`{module}` has no model: write a struct in it with `#[derive(NetabaseModel)]` \
          and below that `#[netabase({definition})]`"

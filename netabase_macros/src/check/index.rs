@@ -1,5 +1,7 @@
 //! The rules of secondary indexes.
 
+use proc_macro2::TokenStream;
+use quote::ToTokens;
 use syn::{Attribute, ExprPath, Ident, Type, parse_quote};
 
 use crate::{
@@ -16,10 +18,10 @@ type Value = (IndexValue, Vec<Type>);
 /// Returns the indexes: those over fields in their order, then those of the struct.
 pub(crate) fn all(source: &ModelSource<'_>, errors: &mut Errors) -> Vec<Index> {
     let mut indexes: Vec<Index> = Vec::new();
-    let mut add = |index: Index, errors: &mut Errors| {
+    let mut add = |written: &IndexSource, index: Index, errors: &mut Errors| {
         if let Some(first) = indexes.iter().find(|other| other.variant == index.variant) {
             errors.add(
-                &index.name,
+                place(written),
                 format_args!(
                     "the index `{}` exists already: name this one by `name = other`",
                     first.name
@@ -31,20 +33,43 @@ pub(crate) fn all(source: &ModelSource<'_>, errors: &mut Errors) -> Vec<Index> {
     };
     for field in &source.fields {
         for index in &field.indexes {
-            let value = over_field(field, index, errors);
+            let value = sound(errors, |errors| over_field(field, index, errors));
             let name = index.name.as_ref().unwrap_or(field.ident);
-            add(build(source, index, name, value, cfgs(field.attrs)), errors);
+            add(
+                index,
+                build(source, index, name, value, cfgs(field.attrs)),
+                errors,
+            );
         }
     }
     for index in &source.indexes {
-        let value = over_struct(source, index, errors);
+        let value = sound(errors, |errors| over_struct(source, index, errors));
         match &index.name {
-            Some(name) => add(build(source, index, name, value, Vec::new()), errors),
+            Some(name) => add(index, build(source, index, name, value, Vec::new()), errors),
             None if index.broken => {}
             None => errors.add(&index.at, "name the index: `name = by_some`"),
         }
     }
     indexes
+}
+
+/// Gives an index with a mistake a type that has none.
+fn sound(errors: &mut Errors, check: impl FnOnce(&mut Errors) -> Value) -> Value {
+    let before = errors.len();
+    let (value, parts) = check(errors);
+    if errors.len() > before {
+        (value, vec![unknown_type()])
+    } else {
+        (value, parts)
+    }
+}
+
+/// The name of an index as written, or its attribute.
+fn place(index: &IndexSource) -> TokenStream {
+    index
+        .name
+        .as_ref()
+        .map_or_else(|| index.at.to_token_stream(), ToTokens::to_token_stream)
 }
 
 /// Checks that the fields exist and none is named twice.

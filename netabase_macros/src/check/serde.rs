@@ -3,34 +3,48 @@
 //! A record is written field by field in the order of declaration, whatever serde is told. What
 //! only renames or fills gaps is harmless; the rest is refused.
 
-use syn::{Attribute, Ident, Path, Token, ext::IdentExt, meta::ParseNestedMeta, token};
+use syn::{Attribute, Token, meta::ParseNestedMeta, token};
 
 use crate::errors::Errors;
 
-const ON_FIELDS: [&str; 8] = [
-    "skip",
-    "skip_serializing",
-    "skip_deserializing",
-    "skip_serializing_if",
-    "with",
-    "serialize_with",
-    "deserialize_with",
-    "flatten",
+/// What a newtype with serde's traits of its own can do instead.
+const BY_NEWTYPE: &str = "write a newtype that implements serde's traits so, \
+                          and mark the field that holds it `#[netabase(serde)]`";
+
+/// What means something only in a format that names its fields.
+const BY_CONVERSION: &str = "it is for formats that name fields, so remove it, \
+                             and convert to a type of its own for such a format";
+
+const ON_FIELDS: [(&str, &str); 8] = [
+    ("skip", BY_NEWTYPE),
+    ("skip_serializing", BY_NEWTYPE),
+    ("skip_deserializing", BY_NEWTYPE),
+    ("skip_serializing_if", BY_CONVERSION),
+    ("with", BY_NEWTYPE),
+    ("serialize_with", BY_NEWTYPE),
+    ("deserialize_with", BY_NEWTYPE),
+    ("flatten", BY_CONVERSION),
 ];
 
-const ON_TYPES: [&str; 7] = [
-    "tag", "untagged", "content", "from", "into", "try_from", "remote",
+const ON_TYPES: [(&str, &str); 7] = [
+    ("tag", BY_CONVERSION),
+    ("untagged", BY_CONVERSION),
+    ("content", BY_CONVERSION),
+    ("from", BY_NEWTYPE),
+    ("into", BY_NEWTYPE),
+    ("try_from", BY_NEWTYPE),
+    ("remote", BY_NEWTYPE),
 ];
 
-const ON_VARIANTS: [&str; 8] = [
-    "skip",
-    "skip_serializing",
-    "skip_deserializing",
-    "with",
-    "serialize_with",
-    "deserialize_with",
-    "other",
-    "untagged",
+const ON_VARIANTS: [(&str, &str); 8] = [
+    ("skip", BY_NEWTYPE),
+    ("skip_serializing", BY_NEWTYPE),
+    ("skip_deserializing", BY_NEWTYPE),
+    ("with", BY_NEWTYPE),
+    ("serialize_with", BY_NEWTYPE),
+    ("deserialize_with", BY_NEWTYPE),
+    ("other", BY_CONVERSION),
+    ("untagged", BY_CONVERSION),
 ];
 
 /// Refuses attributes of a field.
@@ -48,31 +62,20 @@ pub(crate) fn container(attrs: &[Attribute], errors: &mut Errors) {
     refuse(attrs, &ON_TYPES, "a type", errors);
 }
 
-fn refuse(attrs: &[Attribute], refused: &[&str], place: &str, errors: &mut Errors) {
+fn refuse(attrs: &[Attribute], refused: &[(&str, &str)], place: &str, errors: &mut Errors) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
-        let mut found: Vec<Path> = Vec::new();
         let result = attr.parse_nested_meta(|meta| {
-            if refused.iter().any(|name| meta.path.is_ident(name)) {
-                found.push(meta.path.clone());
+            if let Some((name, advice)) = refused.iter().find(|(name, _)| meta.path.is_ident(name))
+            {
+                errors.add(
+                    &meta.path,
+                    format_args!("`{name}` on {place} changes nothing of a record: {advice}"),
+                );
             }
             skip_value(&meta)
         });
         // What does not parse is serde's to report.
         drop(result);
-        for path in found {
-            let name = path
-                .get_ident()
-                .map(|ident: &Ident| ident.unraw().to_string());
-            errors.add(
-                &path,
-                format_args!(
-                    "`{}` on {place} does not change what a record stores: write a newtype that \
-                     implements serde's traits so, and mark the field that holds it \
-                     `#[netabase(serde)]`",
-                    name.unwrap_or_default()
-                ),
-            );
-        }
     }
 }
 

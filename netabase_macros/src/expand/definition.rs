@@ -13,16 +13,17 @@ use crate::{
 pub(crate) fn definition(definition: &Definition) -> TokenStream {
     let enums = enums(definition);
     let implement = implement(definition);
-    let conversions = definition
-        .members
-        .iter()
-        .map(|member| conversions(definition, member));
+    let members = definition.members.iter();
+    let defined = members.clone().map(|member| defined(definition, member));
+    let variants = members.filter(|member| !member.repeated);
+    let conversions = variants.map(|member| conversions(definition, member));
     let short_names = definition.short_names.iter().map(short_name);
     quote! {
         #enums
         #(#short_names)*
         const _: () = {
             #implement
+            #(#defined)*
             #(#conversions)*
         };
     }
@@ -42,12 +43,13 @@ fn enums(definition: &Definition) -> TokenStream {
     let (derives, key_derives) = (&definition.derives, keys::derives());
     let derives = (!derives.is_empty()).then(|| quote!(#[derive(#(#derives),*)]));
     let (mut records, mut key_variants) = (TokenStream::new(), TokenStream::new());
+    let variants = definition.members.iter().filter(|member| !member.repeated);
     for Member {
         variant,
         path,
         cfgs,
         ..
-    } in &definition.members
+    } in variants
     {
         let of_record = format!("A record of `{variant}`.");
         let of_key = format!("A key of `{variant}`.");
@@ -113,9 +115,9 @@ fn records(definition: &Definition) -> TokenStream {
     );
     let primary_keys = each(definition, |Member { variant, .. }, model| {
         quote! {
-            Self::#variant(ref __nb_record) => {
-                #keys::#variant(::core::convert::From::from(#model::primary_key(__nb_record)))
-            }
+            Self::#variant(ref __nb_record) => #keys::#variant(
+                ::core::convert::From::from(#model::primary_key(__nb_record)),
+            ),
         }
     });
     quote! {
@@ -159,7 +161,8 @@ fn each(
     write: impl Fn(&Member, &TokenStream) -> TokenStream,
 ) -> TokenStream {
     let Definition { ident, root, .. } = definition;
-    let tokens = definition.members.iter().map(|member| {
+    let variants = definition.members.iter().filter(|member| !member.repeated);
+    let tokens = variants.map(|member| {
         let Member { path, cfgs, .. } = member;
         let tokens = write(
             member,
@@ -170,11 +173,20 @@ fn each(
     tokens.collect()
 }
 
+fn defined(definition: &Definition, member: &Member) -> TokenStream {
+    let Definition { ident, root, .. } = definition;
+    let Member { path, cfgs, .. } = member;
+    quote! {
+        #(#cfgs)*
+        #[automatically_derived]
+        impl #root::DefinedIn<#ident> for #path {}
+    }
+}
+
 fn conversions(definition: &Definition, member: &Member) -> TokenStream {
     let Definition {
         ident,
         keys: all_keys,
-        root,
         ..
     } = definition;
     let Member {
@@ -182,11 +194,9 @@ fn conversions(definition: &Definition, member: &Member) -> TokenStream {
         path,
         keys,
         cfgs,
+        ..
     } = member;
     quote! {
-        #(#cfgs)*
-        #[automatically_derived]
-        impl #root::DefinedIn<#ident> for #path {}
         #(#cfgs)*
         #[automatically_derived]
         impl ::core::convert::From<#path> for #ident {

@@ -2,8 +2,12 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
+use syn::Ident;
 
-use crate::check::{Index, IndexValue, Model};
+use crate::{
+    check::{Index, IndexValue, Model},
+    expand::located,
+};
 
 /// Adds the entries of an index to `__nb_entries`.
 pub(super) fn encode(model: &Model, position: usize, index: &Index) -> TokenStream {
@@ -11,20 +15,16 @@ pub(super) fn encode(model: &Model, position: usize, index: &Index) -> TokenStre
     let at = Literal::usize_unsuffixed(position);
     let parts = &index.newtype.parts;
     match &index.value {
-        IndexValue::Field(field) => {
-            quote!(#root::Entries::one::<#(#parts)*>(__nb_entries, #at, &self.#field);)
-        }
         IndexValue::Sparse(field) => {
             quote!(#root::Entries::sparse::<#(#parts)*>(__nb_entries, #at, &self.#field);)
         }
         IndexValue::Each(field) => {
-            quote!(#root::Entries::each::<#(#parts)*>(__nb_entries, #at, &self.#field);)
+            let each = quote!(#root::Entries::each::<#(#parts)*>(__nb_entries, #at, &self.#field));
+            let each = located(each, &quote!(#(#parts)*));
+            quote!(#each;)
         }
-        IndexValue::Parts(fields) => quote! {
-            #root::Entries::parts(__nb_entries, #at, |__nb_out| {
-                #(<#parts as #root::NetabaseKey>::encode_key(&self.#fields, __nb_out);)*
-            });
-        },
+        IndexValue::Field(field) => parts_of(model, index, &at, std::slice::from_ref(field)),
+        IndexValue::Parts(fields) => parts_of(model, index, &at, fields),
         IndexValue::Computed { each, sparse, .. } => {
             let computed = computed(model, index);
             let add = match (each, sparse) {
@@ -34,6 +34,15 @@ pub(super) fn encode(model: &Model, position: usize, index: &Index) -> TokenStre
             };
             quote!(#root::Entries::#add::<#(#parts)*>(__nb_entries, #at, &#computed);)
         }
+    }
+}
+
+fn parts_of(model: &Model, index: &Index, at: &Literal, fields: &[Ident]) -> TokenStream {
+    let (root, parts) = (&model.root, &index.newtype.parts);
+    quote! {
+        #root::Entries::parts(__nb_entries, #at, |__nb_out| {
+            #(<#parts as #root::NetabaseKey>::encode_key(&self.#fields, __nb_out);)*
+        });
     }
 }
 
@@ -65,12 +74,15 @@ pub(super) fn keys(model: &Model, index: &Index) -> TokenStream {
         IndexValue::Each(field) => distinct(
             model,
             index,
-            &quote! {
-                ::core::iter::Iterator::map(
-                    ::core::iter::IntoIterator::into_iter(&self.#field),
-                    |__nb_element: &#(#parts)*| #newtype(::core::clone::Clone::clone(__nb_element)),
-                )
-            },
+            &located(
+                quote! {
+                    ::core::iter::Iterator::map(
+                        ::core::iter::IntoIterator::into_iter(&self.#field),
+                        |__nb_element: &#(#parts)*| #newtype(::core::clone::Clone::clone(__nb_element)),
+                    )
+                },
+                &quote!(#(#parts)*),
+            ),
         ),
         IndexValue::Computed { each, sparse, .. } => {
             let computed = computed(model, index);
@@ -113,17 +125,22 @@ fn computed(model: &Model, index: &Index) -> TokenStream {
     } else {
         quote!(#(#parts)*)
     };
+    // What the function returns is shown at its path, and so is a return type that does not fit.
+    let arguments = located(quote!((self)), function);
+    let path = located(quote!(#root::IntoIndexed), function);
+    let into_indexed = located(quote!(into_indexed), function);
+    let convert = quote!(#path::<#key>::#into_indexed);
     if *each {
         return quote! {
             <::std::vec::Vec<#key> as ::core::iter::FromIterator<#key>>::from_iter(
                 ::core::iter::Iterator::map(
-                    ::core::iter::IntoIterator::into_iter(#function(self)),
-                    #root::IntoIndexed::<#key>::into_indexed,
+                    ::core::iter::IntoIterator::into_iter(#function #arguments),
+                    #convert,
                 ),
             )
         };
     }
-    quote!(#root::IntoIndexed::<#key>::into_indexed(#function(self)))
+    quote!(#convert(#function #arguments))
 }
 
 fn push(model: &Model, index: &Index, value: &TokenStream) -> TokenStream {

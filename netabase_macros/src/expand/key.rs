@@ -12,11 +12,14 @@ use crate::{
 /// The most variants whose position fits in one byte.
 const BYTE_VARIANTS_MAX: usize = 1 << 8;
 
-/// Implements `NetabaseKey`; with `is_stub`, by bodies that are never run.
+/// Implements `NetabaseKey`; with `is_stub`, by bodies that are never run. A generic type
+/// gets none, as it could not be bounded.
 pub(crate) fn key(source: &DataSource<'_>, is_stub: bool) -> TokenStream {
     let root = &source.container.root;
     let ident = source.ident;
-    let (impl_generics, type_generics, clause) = source.generics.split_for_impl();
+    if !source.generics.params.is_empty() {
+        return TokenStream::new();
+    }
     let functions = match &source.body {
         _ if is_stub => stubs(root),
         BodySource::Struct(parts) => of_struct(source, parts),
@@ -26,7 +29,7 @@ pub(crate) fn key(source: &DataSource<'_>, is_stub: bool) -> TokenStream {
     quote! {
         const _: () = {
             #[automatically_derived]
-            impl #impl_generics #root::NetabaseKey for #ident #type_generics #clause {
+            impl #root::NetabaseKey for #ident {
                 type Indexed = Self;
                 #functions
             }

@@ -6,7 +6,7 @@ use syn::Ident;
 
 use crate::{
     check::{Field, Index, IndexValue, Model, Standing},
-    expand::{entries, keys::Names},
+    expand::{entries, keys::Names, located},
     names, types,
 };
 
@@ -23,9 +23,11 @@ pub(super) fn implement(model: &Model) -> TokenStream {
         Standing::Sound => functions(model),
         Standing::Stub | Standing::Names => stubs(model),
     };
+    let model_of = located(quote!(#root::NetabaseModelTrait), user);
+    let (open, close) = (located(quote!(<), user), located(quote!(>), user));
     quote! {
         #[automatically_derived]
-        impl #root::NetabaseModelTrait<#definition> for #user {
+        impl #model_of #open #definition #close for #user {
             type PrimaryKey = #primary;
             type SecondaryKeys = #secondary;
             type Keys = #key;
@@ -54,7 +56,10 @@ fn functions(model: &Model) -> TokenStream {
 fn key_functions(model: &Model) -> TokenStream {
     let root = &model.root;
     let fields = &model.primary_fields;
-    let (primary, parts) = (&model.primary.ident, &model.primary.parts);
+    let Names {
+        secondary, primary, ..
+    } = Names::of(model);
+    let parts = &model.primary.parts;
     let indexes = model.indexes.iter().enumerate();
     let entries = indexes.map(|(position, index)| entries::encode(model, position, index));
     let keys = model
@@ -62,11 +67,11 @@ fn key_functions(model: &Model) -> TokenStream {
         .iter()
         .map(|index| entries::keys(model, index));
     quote! {
-        fn primary_key(&self) -> Self::PrimaryKey {
+        fn primary_key(&self) -> #primary {
             #primary(#(::core::clone::Clone::clone(&self.#fields),)*)
         }
         #[allow(unused_mut)]
-        fn secondary_keys(&self) -> ::std::vec::Vec<Self::SecondaryKeys> {
+        fn secondary_keys(&self) -> ::std::vec::Vec<#secondary> {
             let mut __nb_keys = ::std::vec::Vec::new();
             #(#keys)*
             __nb_keys
@@ -192,11 +197,14 @@ fn index_schema(model: &Model, index: &Index) -> TokenStream {
 
 fn stubs(model: &Model) -> TokenStream {
     let root = &model.root;
+    let Names {
+        secondary, primary, ..
+    } = Names::of(model);
     quote! {
-        fn primary_key(&self) -> Self::PrimaryKey {
+        fn primary_key(&self) -> #primary {
             ::core::unreachable!()
         }
-        fn secondary_keys(&self) -> ::std::vec::Vec<Self::SecondaryKeys> {
+        fn secondary_keys(&self) -> ::std::vec::Vec<#secondary> {
             ::core::unreachable!()
         }
         fn schema(_: &mut #root::Types) -> #root::ModelSchema {

@@ -1,11 +1,12 @@
 //! The newtypes over the values of keys.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{Index as Position, Type, spanned::Spanned};
+use syn::{Index as Position, Type};
 
 use crate::{
     check::{Index, Model, Newtype, Standing},
+    expand::located,
     root::Root,
     types,
 };
@@ -17,19 +18,16 @@ pub(super) fn all(model: &Model) -> TokenStream {
         let Newtype { ident, parts, doc } = newtype;
         let order = newtype.parts.iter().all(types::is_plain).then(|| {
             quote! {
-                #[derive(
-                    ::core::cmp::PartialEq,
-                    ::core::cmp::Eq,
-                    ::core::cmp::PartialOrd,
-                    ::core::cmp::Ord,
-                    ::core::hash::Hash,
-                )]
+                ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::cmp::PartialOrd,
+                ::core::cmp::Ord,
+                ::core::hash::Hash
             }
         });
         quote! {
             #[doc = #doc]
-            #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-            #order
+            #[derive(::core::clone::Clone, ::core::fmt::Debug, #order)]
             #vis struct #ident(#(pub #parts),*);
         }
     });
@@ -172,22 +170,15 @@ fn from_impl(newtype: &Newtype) -> TokenStream {
     }
 }
 
-/// The bound of `IndexOf` is where an alias that hides an `Option` is found, so the type is named
-/// at the field's type.
+/// The bound of `IndexOf` finds an alias that hides an `Option`, and shows it at the field's type.
 fn index_of(model: &Model, position: usize, index: &Index) -> TokenStream {
-    let root = &model.root;
-    let user = &model.ident;
-    let mut ident = index.newtype.ident.clone();
-    let span = index
-        .newtype
-        .parts
-        .first()
-        .map_or(ident.span(), Spanned::span);
-    ident.set_span(span.resolved_at(ident.span()));
-    let position = proc_macro2::Literal::usize_unsuffixed(position);
+    let (root, user, ident) = (&model.root, &model.ident, &index.newtype.ident);
+    let position = Literal::usize_unsuffixed(position);
+    let types = &index.newtype.parts;
+    let index_of = located(quote!(#root::IndexOf<#user>), &quote!(#(#types)*));
     quote! {
         #[automatically_derived]
-        impl #root::IndexOf<#user> for #ident {
+        impl #index_of for #ident {
             const POSITION: ::core::primitive::usize = #position;
         }
     }

@@ -11,12 +11,16 @@ use crate::{
     types,
 };
 
-/// Implements `NetabaseValue`; with `is_stub`, by bodies that are never run.
+/// Implements `NetabaseValue`; with `is_stub`, by bodies that are never run. A type that
+/// borrows gets none, as it could not be `'static`.
 pub(crate) fn value(source: &DataSource<'_>, is_stub: bool) -> TokenStream {
     let root = &source.container.root;
     let ident = source.ident;
     let generics = bounded(source.generics, root);
     let (impl_generics, type_generics, clause) = generics.split_for_impl();
+    if source.generics.lifetimes().next().is_some() {
+        return TokenStream::new();
+    }
     let functions = match &source.body {
         _ if is_stub => stubs(root),
         BodySource::Struct(parts) => of_struct(source, parts),

@@ -4,6 +4,9 @@ use syn::{Attribute, LitStr, Path, Token, ext::IdentExt, meta::ParseNestedMeta};
 
 use crate::{errors::Errors, root::Root};
 
+/// The option by which a definition module stops the derive of a model that it has reported.
+pub(crate) const REFUSED: &str = "__nb_refused";
+
 /// What `#[netabase(..)]` on a type says.
 #[derive(Debug, Default)]
 pub(crate) struct Container {
@@ -11,6 +14,8 @@ pub(crate) struct Container {
     pub(crate) definition: Option<Path>,
     /// Where the runtime is.
     pub(crate) root: Root,
+    /// Whether the definition module has reported the model, and nothing may be generated.
+    pub(crate) refused: bool,
     /// The text of `crate = ".."`.
     pub(crate) renamed: Option<LitStr>,
 }
@@ -68,6 +73,10 @@ fn read(
     let mut container = Container::default();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("netabase")) {
         errors.take(attr.parse_nested_meta(|meta| {
+            if meta.path.is_ident(REFUSED) {
+                container.refused = true;
+                return Ok(());
+            }
             if meta.path.is_ident("crate") {
                 let text = crate_text(&meta)?;
                 container.root = Root::parse(&text)?;

@@ -53,15 +53,14 @@ pub(crate) fn on_field(attr: &Attribute, errors: &mut Errors) -> IndexSource {
             source.element = Some(meta.value()?.parse()?);
             return Ok(());
         }
-        let name = meta
-            .path
-            .get_ident()
-            .map(Ident::to_string)
-            .unwrap_or_default();
-        if matches!(name.as_str(), "fields" | "with" | "key") {
-            return Err(meta.error(format_args!(
-                "`{name}` belongs on the struct: `#[secondary_key(name = .., {name}..)]` above it"
-            )));
+        if ["fields", "with", "key"]
+            .iter()
+            .any(|name| meta.path.is_ident(name))
+        {
+            return Err(meta.error(
+                "this belongs on the struct: `#[secondary_key(name = by_some, fields(a, b))]` \
+                 or `#[secondary_key(name = by_some, with = path::to_fn, key = Type)]`",
+            ));
         }
         Err(meta.error(
             "unknown option: `secondary_key` on a field takes \

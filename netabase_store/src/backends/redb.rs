@@ -18,16 +18,11 @@ use super::{
 };
 use crate::{
     error::{EngineError, NetabaseError, Result, StoreError},
+    raw::REDB_MAGIC,
     seam::{Caught, Seam},
 };
 
 type Bytes = &'static [u8];
-
-/// The first bytes of every redb file.
-const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
-
-/// From this many edits on, runs of new keys go through a cursor.
-const CURSOR_EDITS_MIN: usize = 4;
 
 /// A store in a redb file.
 #[derive(Debug)]
@@ -180,6 +175,20 @@ impl OpenBackend for RedbBackend {
             opened.map_err(|error| failed(&seam, "open the file", error))
         })?;
         Self::opened(file, seam, options)
+    }
+
+    fn trim(&mut self) -> Result<()> {
+        let (file, seam) = (&mut self.file, &self.seam);
+        match &mut **file {
+            RedbFile::Writable(database) => seam.run(|| {
+                let trimmed = database.compact().map(drop);
+                trimmed.map_err(|error| failed(seam, "compact the file", error))
+            }),
+            RedbFile::ReadOnly(_) => Err(StoreError::ReadOnly {
+                path: seam.path().into(),
+            }
+            .into()),
+        }
     }
 }
 
@@ -363,7 +372,7 @@ fn check_file(path: &Path, options: &EngineOptions) -> Result<()> {
     if metadata.is_ok_and(|metadata| metadata.is_dir()) {
         return Err(not_a_store("it is a folder, a redb store is a file").into());
     }
-    let magic_bytes = u64::try_from(MAGIC.len()).unwrap_or(u64::MAX);
+    let magic_bytes = u64::try_from(REDB_MAGIC.len()).unwrap_or(u64::MAX);
     file.by_ref()
         .take(magic_bytes)
         .read_to_end(&mut head)
@@ -375,7 +384,7 @@ fn check_file(path: &Path, options: &EngineOptions) -> Result<()> {
     match head.as_slice() {
         [] if options.create && !options.read_only => Ok(()),
         [] => Err(not_a_store("it is empty").into()),
-        MAGIC => Ok(()),
+        REDB_MAGIC => Ok(()),
         _ => Err(not_a_store("it does not begin as a redb file does").into()),
     }
 }
@@ -389,26 +398,25 @@ fn apply_table(
 ) -> Result<(), redb::Error> {
     let table = txn.open_table(TableDefinition::<Bytes, Bytes>::new(name))?;
     let mut table = Caught::new(table, seam);
-    let mut rest = edits.iter().peekable();
-    if edits.len() >= CURSOR_EDITS_MIN {
-        let first = rest.peek().map(|(key, _)| key.as_slice());
-        let last = table.last()?.map(|(key, _)| key.value().to_vec());
-        if last.as_deref() < first {
-            let cursor = table.upper_bound_mut(Bound::<&[u8]>::Unbounded)?;
-            let mut cursor = Caught::new(cursor, seam);
-            for (key, value) in rest {
-                if let Some(value) = value {
-                    cursor.insert_before(key.as_slice(), value.as_slice())?;
-                }
-            }
-            return Ok(cursor.into_inner().close()?);
-        }
-    }
-    for (key, value) in rest {
+    let last = table.last()?.map(|(key, _)| key.value().to_vec());
+    let mut edits = edits.iter().peekable();
+    let is_inside = |key: &[u8]| last.as_deref().is_some_and(|last| key <= last);
+    while let Some((key, value)) = edits.next_if(|(key, _)| is_inside(key)) {
         match value {
             Some(value) => drop(table.insert(key.as_slice(), value.as_slice())?),
             None => drop(table.remove(key.as_slice())?),
         }
+    }
+    if edits.peek().is_some() {
+        // Beyond the last key: nothing to delete or replace there, and one cursor takes the rest.
+        let cursor = table.upper_bound_mut(Bound::<&[u8]>::Unbounded)?;
+        let mut cursor = Caught::new(cursor, seam);
+        for (key, value) in edits {
+            if let Some(value) = value {
+                cursor.insert_before(key.as_slice(), value.as_slice())?;
+            }
+        }
+        cursor.into_inner().close()?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! The sled engine: a folder with a log, one sled tree a table.
 //!
 //! sled 0.34 has atomic commits over several trees, and lacks three things that are added here. It
-//! has no snapshots: [`Versioned`] makes them. Its `flush` leaves data in the disk's cache and large
-//! values in that of the system: the files are synced after it. It takes any folder for a store:
-//! what lies there is looked at before sled is let in.
+//! has no snapshots: the layer that memory uses too makes them. Its `flush` leaves data in the
+//! disk's cache, and large values in that of the system: the files are synced after it. It takes
+//! any folder for a store: what lies there is looked at before sled is let in.
 
 mod folder;
 #[cfg(test)]
@@ -41,6 +41,9 @@ use crate::{
 const DEFAULT_TREE: &[u8] = b"__sled__default";
 
 /// A store in a sled folder.
+///
+/// After a failed commit or sync nothing more is read from it or written to it, and sled's own
+/// handle stays open until the process ends.
 pub type SledBackend = Versioned<SledEngine>;
 
 impl SledBackend {
@@ -57,6 +60,11 @@ impl SledBackend {
 impl OpenBackend for SledBackend {
     fn open(path: &Path, options: &EngineOptions) -> Result<Self> {
         SledEngine::open(path, options).map(Self::over)
+    }
+
+    fn trim(&mut self) -> Result<()> {
+        // sled gives back segments of its log as it goes, and has no call for it.
+        Ok(())
     }
 }
 
@@ -156,8 +164,8 @@ impl SledEngine {
     }
 
     fn sync_files(&self) -> Result<()> {
-        self.call("flush", || self.db.flush())?;
-        self.folder.sync()
+        self.folder
+            .sync(|| self.call("flush", || self.db.flush()).map(drop))
     }
 }
 
@@ -172,7 +180,11 @@ impl fmt::Debug for SledEngine {
 impl Drop for SledEngine {
     fn drop(&mut self) {
         // Nobody is left to tell; who must know calls `sync` before.
-        let _ = self.sync_files();
+        if self.sync_files().is_err() {
+            // After a failed write, sled's own drop waits for ever for that write to end.
+            std::mem::forget(sled::Db::clone(&self.db));
+            self.folder.abandon();
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub fn decode_field<T: NetabaseValue>(
 }
 
 #[cold]
-pub(super) fn in_field(error: ValueError, field: &str) -> ValueError {
+pub(crate) fn in_field(error: ValueError, field: &str) -> ValueError {
     ValueError {
         at: error.at,
         what: format!("field `{field}`: {}", error.what),

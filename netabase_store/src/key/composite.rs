@@ -53,10 +53,13 @@ impl<T: NetabaseKey> NetabaseKey for Option<T> {
 
 fn is_some(reader: &mut KeyReader<'_>) -> Result<bool, KeyError> {
     let at = reader.position();
-    match reader.take("option")? {
+    match reader.take("possible value")? {
         [0] => Ok(false),
         [1] => Ok(true),
-        _ => Err(KeyError::Invalid { at, what: "option" }),
+        _ => Err(KeyError::Invalid {
+            at,
+            what: "possible value",
+        }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What differs between a stored description and a program's definition.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use super::{DefinitionSchema, Fields, IndexSchema, ModelSchema, NamedType, Shape, TypeBody};
 
@@ -184,7 +184,7 @@ impl Sides<'_> {
 
     fn text(&self, side: Side, shape: &Shape) -> String {
         let mut text = String::new();
-        write_shape(&mut text, side(self), shape, &mut Vec::new());
+        write_shape(&mut text, side(self), shape, &mut Met::default());
         text
     }
 }
@@ -199,20 +199,43 @@ fn program_side<'a>(sides: &Sides<'a>) -> &'a [NamedType] {
     sides.program
 }
 
+/// Named types that are nested deeper are written by name alone.
+const NAMED_DEPTH_MAX: u32 = 128;
+
+/// The named types that a text has in full, and how many of them are around what is written.
+#[derive(Default)]
+pub(crate) struct Met {
+    numbers: BTreeSet<u32>,
+    depth: u32,
+}
+
+impl Shape {
+    /// Returns the type as Rust would write it, a struct or an enum by its name.
+    #[must_use]
+    pub fn to_text(&self, types: &[NamedType]) -> String {
+        let mut text = String::new();
+        write_shape(
+            &mut text,
+            types,
+            self,
+            &mut Met {
+                depth: NAMED_DEPTH_MAX,
+                ..Met::default()
+            },
+        );
+        text
+    }
+}
+
 /// Writes a type as Rust would; a named type in full where it is first met.
-pub(crate) fn write_shape(
-    text: &mut String,
-    types: &[NamedType],
-    shape: &Shape,
-    met: &mut Vec<u32>,
-) {
-    let list = |text: &mut String, shapes: &[Shape], met: &mut Vec<u32>| {
+pub(crate) fn write_shape(text: &mut String, types: &[NamedType], shape: &Shape, met: &mut Met) {
+    let list = |text: &mut String, shapes: &[Shape], met: &mut Met| {
         for (position, shape) in shapes.iter().enumerate() {
             text.push_str(if position == 0 { "" } else { ", " });
             write_shape(text, types, shape, met);
         }
     };
-    let wrapped = |text: &mut String, name: &str, shapes: &[&Shape], met: &mut Vec<u32>| {
+    let wrapped = |text: &mut String, name: &str, shapes: &[&Shape], met: &mut Met| {
         text.push_str(name);
         text.push('<');
         for (position, shape) in shapes.iter().enumerate() {
@@ -258,7 +281,7 @@ pub(crate) fn write_shape(
     }
 }
 
-fn write_named(text: &mut String, types: &[NamedType], number: u32, met: &mut Vec<u32>) {
+fn write_named(text: &mut String, types: &[NamedType], number: u32, met: &mut Met) {
     let named = usize::try_from(number)
         .ok()
         .and_then(|number| types.get(number));
@@ -266,10 +289,10 @@ fn write_named(text: &mut String, types: &[NamedType], number: u32, met: &mut Ve
         return text.push('?');
     };
     text.push_str(&named.name);
-    if met.contains(&number) {
+    if met.depth == NAMED_DEPTH_MAX || !met.numbers.insert(number) {
         return;
     }
-    met.push(number);
+    met.depth += 1;
     match &named.body {
         TypeBody::Struct(fields) => write_fields(text, types, fields, met),
         TypeBody::Enum(variants) => {
@@ -282,9 +305,10 @@ fn write_named(text: &mut String, types: &[NamedType], number: u32, met: &mut Ve
             text.push('}');
         }
     }
+    met.depth -= 1;
 }
 
-fn write_fields(text: &mut String, types: &[NamedType], fields: &Fields, met: &mut Vec<u32>) {
+fn write_fields(text: &mut String, types: &[NamedType], fields: &Fields, met: &mut Met) {
     match fields {
         Fields::Unit => {}
         Fields::Tuple(shapes) => {

@@ -14,9 +14,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    codec::{
-        EMPTY_ELEMENTS_MAX, decode_field, decode_serde_field, encode_field, encode_serde_field,
-    },
+    codec::{EMPTY_ELEMENTS_MAX, decode_field, encode_field},
     key::tests::{arb_bytes, arb_duration, arb_f32, arb_f64, arb_text},
 };
 
@@ -325,57 +323,4 @@ fn shapes_tell_bytes_from_sequences() {
         shape::<[u8; 4]>(),
         Shape::Array(Box::new(Shape::Unsigned(8)), 4)
     );
-}
-
-type Foreign = BTreeMap<String, Vec<(i32, Option<char>, u128)>>;
-
-fn encode_foreign(value: &Foreign) -> Vec<u8> {
-    let mut out = Vec::new();
-    encode_serde_field(&mut ValueWriter::new(&mut out), value, "foreign").unwrap();
-    out
-}
-
-fn decode_foreign(bytes: &[u8]) -> Result<Foreign, ValueError> {
-    decode_serde_field(&mut ValueReader::new(bytes), "foreign")
-}
-
-fn arb_foreign() -> impl Strategy<Value = Foreign> {
-    let item = (any::<i32>(), any::<Option<char>>(), 0_u128..300);
-    proptest::collection::btree_map(arb_text(), vec(item, 0..6), 0..6)
-}
-
-proptest! {
-    #[test]
-    fn a_serde_field_is_read_back(value in arb_foreign()) {
-        let bytes = encode_foreign(&value);
-        let inner = bincode::serde::encode_to_vec(&value, standard()).unwrap();
-        prop_assert_eq!(&bytes, &encode(&inner).unwrap());
-        prop_assert_eq!(decode_foreign(&bytes).unwrap(), value);
-    }
-
-    #[test]
-    fn a_damaged_serde_field_does_not_panic(value in arb_foreign(), at: usize, flipped in 1_u8..) {
-        let mut bytes = encode_foreign(&value);
-        for end in 0..bytes.len() {
-            decode_foreign(&bytes[..end]).unwrap_err();
-        }
-        let at = at % bytes.len();
-        bytes[at] ^= flipped;
-        let _ = decode_foreign(&bytes);
-    }
-}
-
-#[test]
-fn a_serde_field_uses_all_of_its_bytes_and_no_more() {
-    let mut bytes = encode(&vec![5_u8, 0]).unwrap();
-    let read = decode_serde_field::<u8>(&mut ValueReader::new(&bytes), "small");
-    assert_eq!(
-        read.unwrap_err().what,
-        "field `small`: its value ends after 1 of 2 bytes"
-    );
-    bytes.truncate(2);
-    decode_serde_field::<u8>(&mut ValueReader::new(&bytes), "small").unwrap_err();
-    let claims = encode(&encode(&u64::MAX).unwrap()).unwrap();
-    decode_serde_field::<String>(&mut ValueReader::new(&claims), "text").unwrap_err();
-    decode_serde_field::<Vec<u64>>(&mut ValueReader::new(&claims), "list").unwrap_err();
 }

@@ -13,10 +13,14 @@ use crate::{
         container,
         definition::{self, Arguments, Inline},
     },
+    root::Root,
 };
 
 /// The attributes that a model's derive reads from the struct.
 const HELPERS: [&str; 3] = ["netabase", "primary_key", "secondary_key"];
+
+/// The attributes that change nothing of an item.
+const INERT: [&str; 7] = ["allow", "cfg", "deny", "doc", "expect", "must_use", "warn"];
 
 /// Passes `crate = ".."` on to the derives, and puts right the attributes that are reported here.
 pub(super) fn correct(
@@ -31,6 +35,7 @@ pub(super) fn correct(
         };
         match inline.iter().find(|model| model.position == position) {
             Some(model) => {
+                derive_first(attrs, model, arguments, errors);
                 helpers_last(attrs, errors);
                 rewrite(attrs, model, arguments);
             }
@@ -51,40 +56,64 @@ pub(super) fn derive_a_model(items: &[Item]) -> bool {
     })
 }
 
+/// Takes out the models with an index whose newtype is called as that of an earlier model.
+pub(super) fn refuse_collisions(
+    items: &mut [Item],
+    inline: &[Inline],
+    models: &mut Vec<Model>,
+    errors: &mut Errors,
+) {
+    let mut owners: BTreeMap<String, Ident> = BTreeMap::new();
+    let mut positions = inline.iter().map(|model| model.position);
+    models.retain(|model| {
+        let position = positions.next();
+        let before = errors.len();
+        for index in &model.indexes {
+            let newtype = index.newtype.ident.to_string();
+            match owners.get(&newtype) {
+                // Models under `#[cfg]` may exclude each other.
+                Some(owner) if *owner != model.ident && model.cfgs.is_empty() => errors.add(
+                    &index.name,
+                    format_args!(
+                        "an index of `{owner}` is called `{newtype}` too: \
+                         name this one by `name = other`"
+                    ),
+                ),
+                Some(_) => {}
+                None => drop(owners.insert(newtype, model.ident.clone())),
+            }
+        }
+        if errors.len() == before {
+            return true;
+        }
+        let item = position.and_then(|position| items.get_mut(position));
+        if let Some(attrs) = item.and_then(definition::attributes) {
+            let refused = Ident::new(container::REFUSED, model.ident.span());
+            attrs.push(parse_quote!(#[netabase(#refused)]));
+        }
+        false
+    });
+}
+
 /// Returns the short names that one model has and nothing else in the module.
 pub(super) fn short_names(
     items: &[Item],
     models: &[Model],
     arguments: &Arguments,
-    errors: &mut Errors,
 ) -> Vec<ShortName> {
     let mut taken = vec![arguments.definition.to_string(), arguments.keys.to_string()];
     for item in items {
         item_names(item, &mut taken);
     }
-    let mut long_names: BTreeMap<String, &Model> = BTreeMap::new();
     let mut short_count: BTreeMap<String, usize> = BTreeMap::new();
     for model in models {
-        taken.extend(
-            ["PrimaryKey", "SecondaryKeys", "Key"]
-                .map(|suffix| names::of_model(&model.ident, suffix).to_string()),
-        );
+        let keys = [&model.primary.ident, &model.secondary_keys, &model.keys];
+        taken.extend(keys.map(Ident::to_string));
         for index in &model.indexes {
-            let long = index.newtype.ident.to_string();
+            taken.push(index.newtype.ident.to_string());
             *short_count
                 .entry(names::short_of_index(&index.name).to_string())
                 .or_default() += 1;
-            if let Some(other) = long_names.insert(long.clone(), model)
-                && other.ident != model.ident
-            {
-                errors.add(
-                    &index.name,
-                    format_args!(
-                        "an index of `{}` is called `{long}` too: name this one by `name = other`",
-                        other.ident
-                    ),
-                );
-            }
         }
     }
     let indexes = models
@@ -93,8 +122,8 @@ pub(super) fn short_names(
     let names = indexes.filter_map(|(model, index)| {
         let short = names::short_of_index(&index.name);
         let text = short.to_string();
-        let is_free = !taken.contains(&text) && !long_names.contains_key(&text);
-        (is_free && short_count.get(&text) == Some(&1)).then(|| ShortName {
+        let is_unique = !taken.contains(&text) && short_count.get(&text) == Some(&1);
+        is_unique.then(|| ShortName {
             short,
             long: index.newtype.ident.clone(),
             vis: model.vis.clone(),
@@ -102,6 +131,38 @@ pub(super) fn short_names(
         })
     });
     names.collect()
+}
+
+/// Adds the derive of a model that has none, where no other attribute can bring it.
+fn derive_first(
+    attrs: &mut Vec<Attribute>,
+    model: &Inline,
+    arguments: &Arguments,
+    errors: &mut Errors,
+) {
+    let is_inert = |attr: &Attribute| {
+        HELPERS
+            .iter()
+            .chain(&INERT)
+            .any(|name| attr.path().is_ident(name))
+    };
+    if !attrs.iter().all(is_inert) {
+        return;
+    }
+    errors.add(
+        &model.container.definition,
+        format_args!(
+            "`{}` derives no model: write `#[derive(NetabaseModel)]` above this",
+            model.input.ident
+        ),
+    );
+    let root = arguments
+        .renamed
+        .as_ref()
+        .map(Root::parse)
+        .and_then(Result::ok);
+    let derive = root.unwrap_or_default().item(&parse_quote!(NetabaseModel));
+    attrs.insert(0, parse_quote!(#[derive(#derive)]));
 }
 
 /// Moves helper attributes that stand before the derive to the end.

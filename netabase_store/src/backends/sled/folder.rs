@@ -33,8 +33,17 @@ const CLOSE_WAITS_MAX: u32 = 500;
 pub(super) struct Folder {
     path: PathBuf,
     log: File,
-    /// The highest number of a blob that is on disk.
-    synced_blob: Mutex<i64>,
+    blobs: Mutex<Blobs>,
+    close_waits: u32,
+}
+
+/// Blobs by their numbers, which ascend as sled makes them.
+#[derive(Debug)]
+struct Blobs {
+    /// All up to here are on disk.
+    synced: i64,
+    /// All up to here existed when the last sync looked, if maybe not in full.
+    seen: i64,
 }
 
 impl Folder {
@@ -51,32 +60,43 @@ impl Folder {
             Ok(Self {
                 path: path.to_path_buf(),
                 log,
-                synced_blob: Mutex::new(-1),
+                blobs: Mutex::new(Blobs {
+                    synced: -1,
+                    seen: -1,
+                }),
+                close_waits: CLOSE_WAITS_MAX,
             })
         };
         open().map_err(|error: io::Error| failed(path, "open the store", error.into()))
     }
 
-    /// Brings to disk what sled has written.
-    pub(super) fn sync(&self) -> Result<()> {
-        let synced = self.sync_blobs().and_then(|()| self.log.sync_data());
+    /// Says that sled will not let go of the store.
+    pub(super) fn abandon(&mut self) {
+        self.close_waits = 0;
+    }
+
+    /// Brings to disk what sled has written, after `flush` has made it write.
+    pub(super) fn sync(&self, flush: impl FnOnce() -> Result<()>) -> Result<()> {
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        flush()?;
+        let synced = self
+            .sync_blobs(&mut blobs)
+            .and_then(|()| self.log.sync_data());
         synced.map_err(|error| failed(&self.path, "sync the store", error.into()))
     }
 
-    fn sync_blobs(&self) -> io::Result<()> {
-        let mut synced = self
-            .synced_blob
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    /// Syncs the blobs that may not be on disk. A flush has ended since `seen` was read from the
+    /// folder, and it waits for every blob begun before it: those are written in full.
+    fn sync_blobs(&self, blobs: &mut Blobs) -> io::Result<()> {
         let folder = self.path.join("blobs");
-        let mut highest = *synced;
+        let written = blobs.seen;
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             let number = entry
                 .file_name()
                 .to_str()
                 .and_then(|name| name.parse().ok());
-            let Some(number) = number.filter(|number| number > &*synced) else {
+            let Some(number) = number.filter(|number| number > &blobs.synced) else {
                 continue;
             };
             match File::options()
@@ -88,12 +108,12 @@ impl Folder {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 done => done?,
             }
-            highest = highest.max(number);
+            blobs.seen = blobs.seen.max(number);
         }
-        if highest > *synced {
+        if blobs.seen > blobs.synced {
             sync_folder(&folder)?;
-            *synced = highest;
         }
+        blobs.synced = written;
         Ok(())
     }
 }
@@ -101,7 +121,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         // sled unlocks the log when the last of its threads has ended its work, after its handle.
-        for _ in 0..CLOSE_WAITS_MAX {
+        for _ in 0..self.close_waits {
             if !matches!(self.log.try_lock(), Err(TryLockError::WouldBlock)) {
                 break;
             }
@@ -134,12 +154,14 @@ pub(super) fn holds_store(path: &Path) -> Result<bool> {
         Ok(found) if !found.is_dir() => return refuse("it is a file, and sled keeps a folder"),
         Ok(_) => {}
     }
-    let log = fs::metadata(path.join("db"));
-    if !log.is_ok_and(|log| log.is_file() && log.len() > 0) {
-        return match is_early(path).map_err(looked)? {
-            true => Ok(false),
-            false => refuse("the folder has other files, and no `db` file of sled"),
-        };
+    let log = fs::metadata(path.join("db"))
+        .ok()
+        .filter(fs::Metadata::is_file);
+    if log.as_ref().is_none_or(|log| log.len() == 0) && is_early(path).map_err(looked)? {
+        return Ok(false);
+    }
+    if log.is_none() {
+        return refuse("the folder has other files, and no `db` file of sled");
     }
     let conf = match fs::read(path.join("conf")) {
         Ok(conf) => conf,

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{Edited, SharedBytes};
+use super::live::{Edited, SharedBytes};
 use crate::backends::{End, Span};
 
 /// The images of each key that has any.

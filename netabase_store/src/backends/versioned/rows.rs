@@ -3,8 +3,9 @@
 use std::{cmp::Ordering, collections::VecDeque, fmt, sync::Arc};
 
 use super::{
-    Live, Row, SharedBytes, VersionedSnapshot,
+    VersionedSnapshot,
     history::{History, Pin},
+    live::{Live, Row, SharedBytes},
 };
 use crate::{
     backends::{End, Rows, Span},

@@ -1,0 +1,44 @@
+//! What the command line may say.
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    db::DbArgs,
+    import::ImportArgs,
+    manual::{CompletionsArgs, ManArgs},
+    query::QueryArgs,
+};
+
+/// Imports and queries what Nix knows about its paths, and looks after netabase stores
+#[derive(Debug, Parser)]
+#[command(name = "netabase", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read data into a store
+    Import(ImportArgs),
+    /// Ask a store about a path
+    Query(QueryArgs),
+    /// Look after a store of any definition
+    Db(DbArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all pages to a folder
+    Man(ManArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,112 @@
+//! What can go wrong, as one line.
+
+use std::{io, path::PathBuf};
+
+use netabase_store::NetabaseError;
+use nix_store::{ShapeError, path_info};
+
+/// The result of a command.
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong in a command.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Store(#[from] NetabaseError),
+    #[error("there is no store at {}: make one by `netabase import`", path.display())]
+    NoStore { path: PathBuf },
+    #[error("open {}", path.display())]
+    OpenInput { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    #[error(transparent)]
+    PathInfo(#[from] path_info::Error),
+    #[error("stopped after {stored} entries were stored; import again to continue")]
+    Stopped { stored: u64, source: Box<Error> },
+    #[error("{path} is not in {}", db.display())]
+    NoSuchPath { path: String, db: PathBuf },
+    #[error("{referrer} refers to {path}, which is not in {}", db.display())]
+    Dangling {
+        referrer: String,
+        path: String,
+        db: PathBuf,
+    },
+    #[error("{} is a folder, as sled stores are: this program is built without sled", path.display())]
+    #[cfg(not(feature = "sled"))]
+    NoSled { path: PathBuf },
+    #[error("line {line} of {}", input.display())]
+    Line {
+        input: PathBuf,
+        line: u64,
+        source: Box<Error>,
+    },
+    #[error("{path}{}{what}", if path.is_empty() { "" } else { ": " })]
+    Misfit { path: String, what: String },
+    #[error("not JSON: {what}")]
+    Json { what: String },
+    #[error("it ends before its first line, the schema")]
+    NoHeader,
+    #[error("a line of more than {max} bytes")]
+    LineTooLong { max: u64 },
+    #[error("read a line")]
+    ReadLine(#[source] io::Error),
+    #[error("{} has {problems} problems", db.display())]
+    Unsound { db: PathBuf, problems: u64 },
+    #[error("a mistake in this program: {message}")]
+    Bug { message: String },
+    #[error("look at {}", path.display())]
+    Look { path: PathBuf, source: io::Error },
+    #[error("write {}", path.display())]
+    WriteFile { path: PathBuf, source: io::Error },
+    #[error("write the output")]
+    Output(#[source] io::Error),
+}
+
+impl Error {
+    /// Returns the error and its causes in one line.
+    pub(crate) fn line(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.ends_with(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        let mut line = String::with_capacity(text.len());
+        for symbol in text.chars() {
+            match symbol {
+                symbol if symbol.is_control() => line.extend(symbol.escape_default()),
+                symbol => line.push(symbol),
+            }
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_and_its_causes_are_one_line() {
+        let source = io::Error::new(io::ErrorKind::NotFound, "gone\nfor good");
+        let error = Error::OpenInput {
+            path: PathBuf::from("x"),
+            source,
+        };
+        assert_eq!(error.line(), "open x: gone\\nfor good");
+        let error = Error::Stopped {
+            stored: 5,
+            source: Box::new(error),
+        };
+        assert!(
+            error
+                .line()
+                .ends_with("to continue: open x: gone\\nfor good")
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! `netabase completions` and `netabase man`
+
+use crate::support::{Place, ok};
+
+#[test]
+fn every_shell_has_completions() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = ok(&["completions", shell]);
+        assert!(script.contains("referrers-closure"), "{shell}");
+    }
+}
+
+#[test]
+fn there_is_a_manual_page_for_every_command() {
+    let page = ok(&["man"]);
+    assert!(page.contains(".TH netabase 1"), "{page}");
+    assert!(page.contains("netabase\\-import(1)"), "{page}");
+    let place = Place::new();
+    let folder = place.path("man");
+    assert_eq!(ok(&["man", "--dir", &folder]), "");
+    let page = |name: &str| std::fs::read_to_string(format!("{folder}/{name}.1")).expect(name);
+    assert!(page("netabase-import-path-info").contains("JSON Lines"));
+    assert!(page("netabase-query-referrers-closure").contains("directly or not"));
+    assert!(page("netabase-db").contains("netabase\\-db"));
+}

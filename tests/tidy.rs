@@ -1,0 +1,10 @@
+//! What the repository promises about itself, each law a test.
+
+#[path = "tidy/crates.rs"]
+mod crates;
+#[path = "tidy/files.rs"]
+mod files;
+#[path = "tidy/repository.rs"]
+mod repository;
+#[path = "tidy/sources.rs"]
+mod sources;

@@ -1,0 +1,233 @@
+//! Laws about crates: their edges, what stands in their dependency trees, their manifests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::files;
+
+/// What runs futures.
+const ASYNC_RUNTIMES: &[&str] = &[
+    "async-executor",
+    "async-global-executor",
+    "async-std",
+    "compio",
+    "monoio",
+    "smol",
+    "tokio",
+];
+
+/// What builds or finds libraries of other languages.
+const C_BUILDERS: &[&str] = &[
+    "bindgen",
+    "cc",
+    "cmake",
+    "pkg-config",
+    "system-deps",
+    "vcpkg",
+];
+
+/// Packages called `-sys` that are Rust alone.
+const RUST_SYS: &[&str] = &["linux-raw-sys", "windows-sys"];
+
+/// Where packages lie that may depend on every crate; nothing but these depends on them.
+const LEAF_FOLDERS: &[&str] = &["", "benches", "netabase_cli", "tests", "xtask"];
+
+/// A member of the workspace.
+struct Package {
+    name: String,
+    folder: String,
+    manifest: String,
+    dependencies: Vec<String>,
+    features: Vec<String>,
+    json: Value,
+}
+
+fn packages() -> Vec<Package> {
+    let metadata = files::cargo(&["metadata", "--format-version", "1", "--no-deps"]);
+    let metadata: Value = serde_json::from_str(&metadata).expect("cargo prints JSON");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    packages.iter().map(package).collect()
+}
+
+fn package(json: &Value) -> Package {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let manifest = text(&json["manifest_path"]);
+    let folder = manifest.strip_suffix("Cargo.toml").expect("a manifest");
+    let root = files::root().to_string_lossy().into_owned();
+    let folder = folder
+        .strip_prefix(&root)
+        .expect("members lie in the workspace");
+    let folder = folder.trim_matches(['/', '\\']).to_owned();
+    let dependencies = json["dependencies"]
+        .as_array()
+        .expect("a list of dependencies");
+    let features = json["features"].as_object().expect("a map of features");
+    Package {
+        name: text(&json["name"]),
+        manifest: std::fs::read_to_string(&manifest).expect("the manifest can be read"),
+        folder,
+        dependencies: dependencies
+            .iter()
+            .map(|dependency| text(&dependency["name"]))
+            .collect(),
+        features: features.keys().cloned().collect(),
+        json: json.clone(),
+    }
+}
+
+/// The crates of the picture in ARCHITECTURE.md, each with those it may depend on.
+fn picture() -> BTreeMap<String, BTreeSet<String>> {
+    let mut picture = BTreeMap::<String, BTreeSet<String>>::new();
+    for line in files::text("ARCHITECTURE.md").lines() {
+        let chain: Vec<_> = line.trim().split(" <- ").map(str::to_owned).collect();
+        let is_chain = chain.len() > 1
+            && chain
+                .iter()
+                .all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        if !is_chain {
+            continue;
+        }
+        for (at, name) in chain.iter().enumerate() {
+            let below = chain.iter().take(at).cloned();
+            picture.entry(name.clone()).or_default().extend(below);
+        }
+    }
+    picture
+}
+
+/// The packages in the dependency tree of a package, itself included.
+fn tree(package: &str, edges: &str, more: &[&str]) -> BTreeSet<String> {
+    let mut arguments = vec!["tree", "-p", package, "-e", edges, "--prefix", "none"];
+    arguments.extend(more);
+    let tree = files::cargo(&arguments);
+    let names = tree
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    names.map(str::to_owned).collect()
+}
+
+fn is_c_build(name: &str) -> bool {
+    let is_sys = name.ends_with("-sys") && !RUST_SYS.contains(&name);
+    is_sys || C_BUILDERS.contains(&name)
+}
+
+fn is_async(name: &str) -> bool {
+    ASYNC_RUNTIMES.contains(&name) || name.starts_with("libp2p")
+}
+
+#[test]
+fn every_edge_between_crates_is_in_the_picture() {
+    let picture = picture();
+    let packages = packages();
+    let members: BTreeSet<_> = packages
+        .iter()
+        .map(|package| package.name.clone())
+        .collect();
+    let inner = packages
+        .iter()
+        .filter(|package| !LEAF_FOLDERS.contains(&&*package.folder));
+    let edges = inner.flat_map(|package| {
+        let known = package
+            .dependencies
+            .iter()
+            .filter(|name| members.contains(*name));
+        known.map(move |name| (&package.name, name))
+    });
+    let allowed =
+        |from: &String, to: &String| picture.get(from).is_some_and(|below| below.contains(to));
+    let unknown = edges.filter(|(from, to)| !allowed(from, to));
+    files::none(
+        "not in ARCHITECTURE.md",
+        unknown.map(|(from, to)| format!("{to} <- {from}")),
+    );
+}
+
+#[test]
+fn the_picture_holds_every_crate_and_no_other() {
+    let packages = packages();
+    let inner = packages
+        .iter()
+        .filter(|package| !LEAF_FOLDERS.contains(&&*package.folder));
+    let crates: BTreeSet<_> = inner.map(|package| package.name.clone()).collect();
+    assert_eq!(picture().into_keys().collect::<BTreeSet<_>>(), crates);
+}
+
+#[test]
+fn macros_depend_on_nothing_but_the_parsing_of_tokens() {
+    let tree = tree("netabase_macros", "normal,build", &[]);
+    let expected = [
+        "netabase_macros",
+        "proc-macro2",
+        "quote",
+        "syn",
+        "unicode-ident",
+    ];
+    assert_eq!(tree, expected.map(str::to_owned).into());
+}
+
+#[test]
+fn store_knows_nothing_of_nix_and_runs_no_futures() {
+    let tree = tree("netabase_store", "normal,features", &["--all-features"]);
+    let wrong = tree
+        .into_iter()
+        .filter(|name| name.starts_with("nix") || is_async(name));
+    files::none("in the tree of netabase_store", wrong);
+}
+
+#[test]
+fn nix_store_runs_no_futures() {
+    let tree = tree("nix_store", "normal,features", &["--all-features"]);
+    files::none(
+        "in the tree of nix_store",
+        tree.into_iter().filter(|name| is_async(name)),
+    );
+}
+
+#[test]
+fn quickstart_builds_no_c_no_sled_and_no_async_runtime() {
+    let tree = tree("netabase", "normal,build,dev", &[]);
+    let wrong = tree
+        .into_iter()
+        .filter(|name| name == "sled" || is_async(name) || is_c_build(name));
+    files::none("in the tree of the quickstart", wrong);
+}
+
+#[test]
+fn every_crate_has_a_description_a_licence_and_the_lints_of_the_workspace() {
+    let mut broken = Vec::new();
+    for package in packages() {
+        let missing = ["description", "license", "rust_version", "edition"];
+        let missing = missing
+            .into_iter()
+            .filter(|field| package.json[*field].as_str().is_none());
+        broken.extend(missing.map(|field| format!("{}: no {field}", package.name)));
+        if !package.manifest.contains("[lints]\nworkspace = true\n") {
+            broken.push(format!("{}: no [lints] workspace = true", package.name));
+        }
+    }
+    files::none("in the manifests", broken);
+}
+
+#[test]
+fn unsafe_code_is_forbidden_in_the_workspace() {
+    let manifest = files::text("Cargo.toml");
+    assert!(manifest.contains("unsafe_code = \"forbid\""));
+}
+
+#[test]
+fn ci_checks_every_feature_of_the_store_alone() {
+    let script = files::text(".ci/run");
+    let loops = script
+        .lines()
+        .find(|line| line.trim().starts_with("for feature in "));
+    let loops = loops.expect("a loop over features");
+    let checked: BTreeSet<_> = loops.split([' ', ';']).collect();
+    let packages = packages();
+    let store = packages
+        .iter()
+        .find(|package| package.name == "netabase_store");
+    let features = store.expect("the store is a member").features.iter();
+    let unchecked = features.filter(|name| *name != "default" && !checked.contains(name.as_str()));
+    files::none("not in the loop of .ci/run", unchecked.cloned());
+}

@@ -1,0 +1,26 @@
+mod other {
+    use netabase_store::NetabaseModel;
+
+    #[derive(NetabaseModel)]
+    #[netabase(crate::shop::Shop)]
+    pub struct Item {
+        #[primary_key]
+        pub id: u64,
+    }
+}
+
+use netabase_store::netabase_definition_module;
+
+#[netabase_definition_module(Shop, ShopKeys, models(crate::other::Item))]
+mod shop {
+    use netabase_store::NetabaseModel;
+
+    #[derive(NetabaseModel)]
+    #[netabase(Shop)]
+    pub struct Item {
+        #[primary_key]
+        pub id: u64,
+    }
+}
+
+fn main() {}

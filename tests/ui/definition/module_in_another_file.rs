@@ -1,0 +1,6 @@
+use netabase_store::netabase_definition_module;
+
+#[netabase_definition_module(Shop, ShopKeys)]
+mod shop;
+
+fn main() {}

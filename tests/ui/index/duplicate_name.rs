@@ -1,0 +1,19 @@
+use netabase_store::netabase_definition_module;
+
+#[netabase_definition_module(Shop, ShopKeys)]
+mod shop {
+    use netabase_store::NetabaseModel;
+
+    #[derive(NetabaseModel)]
+    #[netabase(Shop)]
+    pub struct Item {
+        #[primary_key]
+        pub id: u64,
+        #[secondary_key]
+        pub name: String,
+        #[secondary_key(name = name)]
+        pub title: String,
+    }
+}
+
+fn main() {}

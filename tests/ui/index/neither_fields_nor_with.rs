@@ -1,0 +1,16 @@
+use netabase_store::netabase_definition_module;
+
+#[netabase_definition_module(Shop, ShopKeys)]
+mod shop {
+    use netabase_store::NetabaseModel;
+
+    #[derive(NetabaseModel)]
+    #[netabase(Shop)]
+    #[secondary_key(name = by_id)]
+    pub struct Item {
+        #[primary_key]
+        pub id: u64,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use netabase_store::netabase_definition_module;
+
+#[netabase_definition_module(Shop, ShopKeys)]
+mod shop {
+    use netabase_store::NetabaseModel;
+
+    #[derive(NetabaseModel)]
+    #[netabase(Shop)]
+    pub struct Item {
+        #[primary_key]
+        pub id: u64,
+        #[secondary_key]
+        #[secondary_key(unique)]
+        pub name: String,
+    }
+}
+
+fn main() {}

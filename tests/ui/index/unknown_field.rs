@@ -1,0 +1,17 @@
+use netabase_store::netabase_definition_module;
+
+#[netabase_definition_module(Shop, ShopKeys)]
+mod shop {
+    use netabase_store::NetabaseModel;
+
+    #[derive(NetabaseModel)]
+    #[netabase(Shop)]
+    #[secondary_key(name = by_both, fields(name, tilte))]
+    pub struct Item {
+        #[primary_key]
+        pub id: u64,
+        pub name: String,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use netabase_store::NetabaseKey;
+
+#[derive(NetabaseKey, Clone, Debug)]
+enum Kind {}
+
+fn main() {}

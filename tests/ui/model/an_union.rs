@@ -1,0 +1,14 @@
+use netabase_store::netabase_definition_module;
+
+#[netabase_definition_module(Shop, ShopKeys)]
+mod shop {
+    use netabase_store::NetabaseModel;
+
+    #[derive(NetabaseModel)]
+    #[netabase(Shop)]
+    pub union Item {
+        id: u64,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use netabase_store::netabase_definition_module;
+
+#[netabase_definition_module(Shop, ShopKeys)]
+mod shop {
+    use netabase_store::NetabaseModel;
+
+    #[derive(NetabaseModel)]
+    #[netabase(Shop, crate = "not a path")]
+    pub struct Item {
+        #[primary_key]
+        pub id: u64,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use netabase_store::NetabaseValue;
+
+#[derive(NetabaseValue)]
+enum Never {}
+
+fn main() {}
