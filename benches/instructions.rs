@@ -5,12 +5,20 @@
 //! Markdown. 10,000 records; the counts are per record, or per row of a range.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a benchmark stops at a bug of its own"
+)]
 #![expect(clippy::unwrap_used, reason = "a benchmark stops at a bug of its own")]
 
 use std::{env, fs, hint::black_box, path::Path, process::Command};
 
 use netabase_benches::{
-    Layer, Random, Record, naive::Naive, records, same_layout::SameLayout, typed::Typed,
+    Layer, Random, Record,
+    naive::Naive,
+    records,
+    same_layout::{RedbTables, SameLayout},
+    typed::Typed,
 };
 use netabase_store::backends::redb::RedbBackend;
 use tempfile::TempDir;
@@ -124,8 +132,8 @@ fn callgrind(layer: &str, operation: &str, store: &Path) -> f64 {
 fn run(layer: &str, operation: &str, folder: &Path) {
     match layer {
         "naive" => run_on::<Naive>(operation, folder),
-        "same" => run_on::<SameLayout<true>>(operation, folder),
-        "same-unchecked" => run_on::<SameLayout<false>>(operation, folder),
+        "same" => run_on::<SameLayout<RedbTables, true>>(operation, folder),
+        "same-unchecked" => run_on::<SameLayout<RedbTables, false>>(operation, folder),
         "typed" => run_on::<Typed<RedbBackend>>(operation, folder),
         other => panic!("no layer {other}"),
     }
@@ -135,6 +143,58 @@ fn run(layer: &str, operation: &str, folder: &Path) {
 #[inline(never)]
 fn cg_measured<R>(work: impl FnOnce() -> R) -> R {
     black_box(work())
+}
+
+/// What the reads ask for.
+struct Chosen<'a> {
+    paths: Vec<&'a str>,
+    derivers: Vec<&'a str>,
+    targets: Vec<&'a str>,
+    from: u64,
+}
+
+impl<'a> Chosen<'a> {
+    fn new(stored: &'a [Record]) -> Self {
+        let mut random = Random::new(1);
+        let pick = |_| usize::try_from(random.below(stored.len() as u64)).unwrap();
+        let chosen: Vec<&Record> = (0..GETS).map(pick).map(|at| &stored[at]).collect();
+        let derivers = chosen.iter().filter_map(|one| one.deriver.as_deref());
+        let targets = chosen.iter().filter_map(|one| one.references.last());
+        Self {
+            paths: chosen.iter().map(|one| &*one.path).collect(),
+            derivers: derivers.collect(),
+            targets: targets.map(|path| &**path).collect(),
+            from: stored[2_000].registration_time,
+        }
+    }
+
+    fn read<L: Layer>(&self, layer: &L, held: &L::Held, operation: &str) -> u64 {
+        let derivers = self.derivers.iter();
+        let targets = self.targets.iter();
+        let (from, to) = (self.from, self.from + RANGE);
+        match operation {
+            "get" => layer.gets(held, &self.paths),
+            "get-own-txn" => self.paths.iter().map(|path| layer.get_own_txn(path)).sum(),
+            "by-deriver" => derivers.map(|path| layer.by_deriver(held, path)).sum(),
+            "referrers" => targets.map(|path| layer.referrers(held, path)).sum(),
+            "range" => layer.time_range(held, from, to),
+            "range-keys" => layer.time_range_keys(held, from, to),
+            "iterate" => layer.iterate(held),
+            other => panic!("no operation {other}"),
+        }
+    }
+
+    /// Returns how many records or rows an operation has to do with.
+    fn units(&self, operation: &str) -> usize {
+        match operation {
+            "get" | "get-own-txn" => GETS,
+            "by-deriver" => self.derivers.len(),
+            "referrers" => self.targets.len(),
+            "range" | "range-keys" => usize::try_from(RANGE).unwrap(),
+            "iterate" => RECORDS,
+            _ => BATCH,
+        }
+    }
 }
 
 fn run_on<L: Layer>(operation: &str, folder: &Path) {
@@ -147,53 +207,11 @@ fn run_on<L: Layer>(operation: &str, folder: &Path) {
         }
         return;
     }
-    let mut random = Random::new(1);
-    let mut pick = |_| usize::try_from(random.below(RECORDS as u64)).unwrap();
-    let chosen: Vec<&Record> = (0..GETS).map(&mut pick).map(|at| &stored[at]).collect();
-    let mut batch: Vec<&str> = stored
-        .iter()
-        .step_by(RECORDS / BATCH)
-        .map(|one| &*one.path)
-        .collect();
+    let chosen = Chosen::new(stored);
+    let batch = stored.iter().step_by(RECORDS / BATCH);
+    let mut batch: Vec<&str> = batch.map(|one| &*one.path).collect();
     batch.sort_by_key(|path| path.bytes().rev().collect::<Vec<_>>());
     let held = layer.hold();
-    let from = stored[2_000].registration_time;
-    let derivers: Vec<&str> = chosen
-        .iter()
-        .filter_map(|one| one.deriver.as_deref())
-        .collect();
-    let targets: Vec<&str> = chosen
-        .iter()
-        .filter_map(|one| one.references.last())
-        .map(|path| &**path)
-        .collect();
-    let paths: Vec<&str> = chosen.iter().map(|one| &*one.path).collect();
-    let read = |operation: &str| -> u64 {
-        match operation {
-            "get" => layer.gets(&held, &paths),
-            "get-own-txn" => chosen.iter().map(|one| layer.get_own_txn(&one.path)).sum(),
-            "by-deriver" => derivers
-                .iter()
-                .map(|path| layer.by_deriver(&held, path))
-                .sum(),
-            "referrers" => targets
-                .iter()
-                .map(|path| layer.referrers(&held, path))
-                .sum(),
-            "range" => layer.time_range(&held, from, from + RANGE),
-            "range-keys" => layer.time_range_keys(&held, from, from + RANGE),
-            "iterate" => layer.iterate(&held),
-            other => panic!("no operation {other}"),
-        }
-    };
-    let units = match operation {
-        "get" | "get-own-txn" => GETS,
-        "by-deriver" => derivers.len(),
-        "referrers" => targets.len(),
-        "range" | "range-keys" => 1_000,
-        "iterate" => RECORDS,
-        _ => BATCH,
-    };
     // Brings every page that will be read into the engine's cache.
     black_box(layer.iterate(&held) + layer.time_range_keys(&held, 0, u64::MAX));
     match operation {
@@ -206,9 +224,9 @@ fn run_on<L: Layer>(operation: &str, folder: &Path) {
         "update-unindexed" => cg_measured(|| layer.update_unindexed(&batch, 1)),
         "delete" => cg_measured(|| layer.delete_batch(&batch)),
         operation => {
-            black_box(read(operation));
-            black_box(cg_measured(|| read(operation)));
+            black_box(chosen.read(&layer, &held, operation));
+            black_box(cg_measured(|| chosen.read(&layer, &held, operation)));
         }
     }
-    println!("{units}");
+    println!("{}", chosen.units(operation));
 }

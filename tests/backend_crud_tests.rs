@@ -27,6 +27,8 @@ macro_rules! on_every_engine {
 mod documented;
 #[path = "backend_crud/edits.rs"]
 mod edits;
+#[path = "backend_crud/faults.rs"]
+mod faults;
 #[path = "backend_crud/indexes.rs"]
 mod indexes;
 #[path = "backend_crud/pages.rs"]

@@ -6,10 +6,14 @@
 mod commits;
 #[path = "reliability/disk.rs"]
 mod disk;
+#[path = "reliability/encodings.rs"]
+mod encodings;
 #[path = "reliability/errors.rs"]
 mod errors;
 #[path = "reliability/flips.rs"]
 mod flips;
+#[path = "reliability/golden.rs"]
+mod golden;
 #[path = "reliability/history.rs"]
 mod history;
 #[path = "reliability/model.rs"]

@@ -118,7 +118,7 @@ pub fn customer(id: u64) -> Customer {
         id,
         email: format!("c{id}@example.org"),
         age: u32::try_from(18 + id % 50).unwrap_or_default(),
-        nickname: (id % 3 == 0).then(|| format!("nick{}", id % 7)),
+        nickname: id.is_multiple_of(3).then(|| format!("nick{}", id % 7)),
         tags: (0..id % 4).map(|tag| format!("tag{tag}")).collect(),
         credit: f64::from(u32::try_from(id % 100).unwrap_or_default()) - 50.0,
         note: format!("note of {id}"),
@@ -132,7 +132,7 @@ pub fn order(customer: u64, number: u32) -> Order {
         customer,
         number,
         day: number % 10,
-        status: (number % 2 == 0).then(|| "paid".to_owned()),
+        status: number.is_multiple_of(2).then(|| "paid".to_owned()),
         lines: [("ink".to_owned(), u64::from(number)), ("pen".to_owned(), 1)].into(),
         address: Address {
             street: "Main Street".into(),
@@ -182,7 +182,7 @@ impl Random {
     }
 
     /// Returns the next number (`SplitMix64`).
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -191,7 +191,7 @@ impl Random {
 
     /// Returns a number below `end`, which is not 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.number() % end
     }
 
     /// Returns an index into something of that length, which is not 0.
@@ -213,4 +213,27 @@ pub fn cases(cases: u64) -> u64 {
         .ok()
         .and_then(|times| times.parse().ok());
     cases.saturating_mul(times.unwrap_or(1))
+}
+
+/// Returns bytes as lowercase hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns the bytes that hexadecimal text stands for.
+///
+/// # Panics
+/// Fails when it is no such text.
+#[must_use]
+pub fn unhex(text: &str) -> Vec<u8> {
+    let pairs = text.as_bytes().chunks(2);
+    let byte = |pair| {
+        std::str::from_utf8(pair)
+            .ok()
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+    };
+    pairs
+        .map(|pair| byte(pair).expect("two hexadecimal digits"))
+        .collect()
 }

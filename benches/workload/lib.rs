@@ -15,13 +15,28 @@
     clippy::missing_panics_doc,
     reason = "a benchmark stops at a bug of its own"
 )]
-#![allow(missing_docs)]
+#![expect(
+    missing_docs,
+    reason = "a benchmark's parts are named as what they measure"
+)]
 
+pub mod contest;
+pub mod group;
+pub mod layout;
 pub mod naive;
+pub mod pages;
+#[cfg(feature = "peers")]
+pub mod peers;
+pub mod plan;
+pub mod report;
 pub mod same_layout;
+pub mod sled_raw;
 pub mod typed;
 
 use bincode::{Decode, Encode};
+
+/// How many bytes of pages every engine may keep in memory: what the typed store gives it.
+pub const CACHE_BYTES: usize = netabase_store::CACHE_BYTES_DEFAULT;
 
 /// One record, with the codec's own derive: what a hand-written store would keep.
 #[derive(Encode, Decode, Clone, Debug, PartialEq, Default)]
@@ -44,9 +59,14 @@ pub trait Layer: Sized {
     /// What stays open between reads.
     type Held;
 
+    /// Whether the records are still there when the layer is created again in the same folder.
+    const PERSISTS: bool = true;
+
     fn create(folder: &std::path::Path) -> Self;
     fn prepare(records: &[Record]) -> Self::Input;
     fn put_batch(&self, records: Self::Input);
+    /// Stores each record in a durable transaction of its own.
+    fn put_each(&self, records: Self::Input);
     fn update_batch(&self, paths: &[&str], add_time: u64);
     fn update_unindexed(&self, paths: &[&str], add_size: u64);
     fn delete_batch(&self, paths: &[&str]);
@@ -87,7 +107,7 @@ impl Random {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -96,11 +116,11 @@ impl Random {
     }
 
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.number() % end
     }
 
     fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.number() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

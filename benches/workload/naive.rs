@@ -7,7 +7,7 @@ use redb::{
     ReadableDatabase, ReadableTable, TableDefinition,
 };
 
-use super::{Layer, Record, decode, encode};
+use super::{CACHE_BYTES, Layer, Record, decode, encode};
 
 const ROWS: TableDefinition<&str, &[u8]> = TableDefinition::new("rows");
 const HASH: MultimapTableDefinition<&str, &str> = MultimapTableDefinition::new("hash");
@@ -15,7 +15,7 @@ const TIME: MultimapTableDefinition<u64, &str> = MultimapTableDefinition::new("t
 const DERIVER: MultimapTableDefinition<&str, &str> = MultimapTableDefinition::new("deriver");
 const REFERENCE: MultimapTableDefinition<&str, &str> = MultimapTableDefinition::new("reference");
 
-pub struct Naive(Database);
+pub struct Naive(pub Database);
 
 impl Naive {
     fn remove_entries(txn: &redb::WriteTransaction, old: &Record) {
@@ -61,7 +61,9 @@ impl Layer for Naive {
     type Held = Held;
 
     fn create(folder: &Path) -> Self {
-        Self(Database::create(folder.join("naive.redb")).unwrap())
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE_BYTES);
+        Self(builder.create(folder.join("naive.redb")).unwrap())
     }
 
     fn prepare(records: &[Record]) -> Vec<Record> {
@@ -105,6 +107,12 @@ impl Layer for Naive {
             }
         }
         txn.commit().unwrap();
+    }
+
+    fn put_each(&self, records: Vec<Record>) {
+        for record in records {
+            self.put_batch(vec![record]);
+        }
     }
 
     fn update_batch(&self, paths: &[&str], add_time: u64) {

@@ -1,197 +1,95 @@
-//! The typed store's own tables, rows and entries, written by hand on redb for this one record:
-//! byte keys, sorted batches, tables opened once a transaction, the same checksums (or none).
+//! The typed store's own layout on a raw engine: byte keys, sorted batches, tables opened once a
+//! transaction, the same checksums (or none).
 
-use std::{collections::BTreeMap, path::Path};
+mod redb;
+mod sled;
 
-use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+pub use self::{redb::RedbTables, sled::SledTables};
+
+use std::path::Path;
+
+use super::{
+    Layer, Record,
+    layout::{DERIVER, Edits, Layout, REFERENCE, ROWS, TIME, read_text, text, text_key, text_span},
 };
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::{Layer, Record};
+/// A raw engine that holds the tables of the layout.
+pub trait Tables {
+    /// The tables, open for reading.
+    type Held: Reads;
 
-type Bytes = &'static [u8];
-
-const NAMES: [&str; 5] = ["rows", "hash", "time", "deriver", "reference"];
-const ROWS: usize = 0;
-const TIME: usize = 2;
-const DERIVER: usize = 3;
-const REFERENCE: usize = 4;
-
-const fn table(number: usize) -> TableDefinition<'static, Bytes, Bytes> {
-    TableDefinition::new(NAMES[number])
+    fn open(folder: &Path) -> Self;
+    fn hold(&self) -> Self::Held;
+    /// Applies the edits in one durable transaction.
+    fn apply(&self, edits: &Edits);
+    /// Reads a row in a transaction of its own.
+    fn get_once<R>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> R) -> R;
 }
 
-/// Hand-written; `CHECKED` says whether rows and entries carry checksums.
-pub struct SameLayout<const CHECKED: bool> {
-    database: Database,
-    seeds: [u64; 5],
+/// The tables of a raw engine, open for reading.
+pub trait Reads {
+    fn get<R>(&self, table: usize, key: &[u8], read: impl FnOnce(&[u8]) -> R) -> Option<R>;
+    /// Sums up what `read` returns for the entries of a span.
+    fn sum(
+        &self,
+        table: usize,
+        span: Option<(&[u8], &[u8])>,
+        read: impl FnMut(&[u8], &[u8]) -> u64,
+    ) -> u64;
 }
 
-/// The tables of a read transaction.
-pub struct Held {
-    tables: [ReadOnlyTable<Bytes, Bytes>; 5],
-    _txn: ReadTransaction,
+/// Hand-written on a raw engine; `CHECKED` says whether rows and entries carry checksums.
+pub struct SameLayout<T, const CHECKED: bool> {
+    tables: T,
+    layout: Layout<CHECKED>,
 }
 
-type Edits = [BTreeMap<Vec<u8>, Option<Vec<u8>>>; 5];
-
-/// The workload has no byte that needs an escape.
-fn text(value: &str, out: &mut Vec<u8>) {
-    debug_assert!(value.bytes().all(|byte| byte > 1));
-    out.extend_from_slice(value.as_bytes());
-    out.push(0);
-}
-
-fn text_key(value: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.len() + 1);
-    text(value, &mut out);
-    out
-}
-
-fn read_text(bytes: &[u8]) -> String {
-    let end = bytes.iter().position(|byte| *byte <= 1).unwrap();
-    assert_eq!(bytes[end], 0, "the workload has no escapes");
-    std::str::from_utf8(&bytes[..end]).unwrap().to_owned()
-}
-
-impl<const CHECKED: bool> SameLayout<CHECKED> {
-    fn row(&self, key: &[u8], record: &Record) -> Vec<u8> {
-        let mut row = Vec::with_capacity(512);
-        row.extend_from_slice(&[1, 0, 1]);
-        bincode::encode_into_std_write(record, &mut row, bincode::config::standard()).unwrap();
-        if CHECKED {
-            let sum = xxh3_64(&row) ^ xxh3_64_with_seed(key, self.seeds[ROWS]);
-            row.extend_from_slice(&sum.to_le_bytes());
-        }
-        row
+impl<T: Tables, const CHECKED: bool> SameLayout<T, CHECKED> {
+    /// Works on tables that are open already.
+    pub fn over(tables: T) -> Self {
+        let layout = Layout::default();
+        Self { tables, layout }
     }
 
-    fn open(&self, key: &[u8], row: &[u8]) -> Record {
-        let mut body = row;
-        if CHECKED {
-            let (rest, sum) = row.split_last_chunk::<8>().unwrap();
-            let wanted = xxh3_64(rest) ^ xxh3_64_with_seed(key, self.seeds[ROWS]);
-            assert_eq!(wanted.to_le_bytes(), *sum);
-            body = rest;
-        }
-        super::decode(&body[3..])
-    }
-
-    fn entries(record: &Record) -> Vec<(usize, Vec<u8>)> {
-        let mut entries = vec![(1, text_key(&record.nar_hash))];
-        entries.push((TIME, record.registration_time.to_be_bytes().to_vec()));
-        entries.extend(
-            record
-                .deriver
-                .as_deref()
-                .map(|value| (DERIVER, text_key(value))),
-        );
-        entries.extend(
-            record
-                .references
-                .iter()
-                .map(|value| (REFERENCE, text_key(value))),
-        );
-        entries
-    }
-
-    fn entry(&self, number: usize, value: &[u8], primary: &[u8]) -> (Vec<u8>, Vec<u8>) {
-        let key = [value, primary].concat();
-        let sum = if CHECKED {
-            xxh3_64_with_seed(&key, self.seeds[number]).to_le_bytes()[..4].to_vec()
-        } else {
-            Vec::new()
-        };
-        (key, sum)
-    }
-
-    fn check(&self, number: usize, key: &[u8], sum: &[u8]) {
-        if CHECKED {
-            assert_eq!(
-                xxh3_64_with_seed(key, self.seeds[number]).to_le_bytes()[..4],
-                *sum
-            );
-        }
-    }
-
-    fn apply(&self, edits: &Edits) {
-        let txn = self.database.begin_write().unwrap();
-        for (number, edits) in edits
-            .iter()
-            .enumerate()
-            .filter(|(_, edits)| !edits.is_empty())
-        {
-            let mut table = txn.open_table(table(number)).unwrap();
-            for (key, value) in edits {
-                match value {
-                    Some(value) => drop(table.insert(&**key, &**value).unwrap()),
-                    None => drop(table.remove(&**key).unwrap()),
-                }
-            }
-        }
-        txn.commit().unwrap();
-    }
-
-    fn edit(&self, edits: &mut Edits, key: &[u8], old: Option<&Record>, new: Option<&Record>) {
-        let old_entries = old.map(Self::entries).unwrap_or_default();
-        let new_entries = new.map(Self::entries).unwrap_or_default();
-        for (number, value) in old_entries
-            .iter()
-            .filter(|entry| !new_entries.contains(entry))
-        {
-            edits[*number].insert(self.entry(*number, value, key).0, None);
-        }
-        for (number, value) in new_entries
-            .iter()
-            .filter(|entry| !old_entries.contains(entry))
-        {
-            let (key, sum) = self.entry(*number, value, key);
-            edits[*number].insert(key, Some(sum));
-        }
-        edits[ROWS].insert(key.to_vec(), new.map(|record| self.row(key, record)));
+    fn read(&self, held: &T::Held, key: &[u8]) -> Record {
+        let read = held.get(ROWS, key, |row| self.layout.open(key, row));
+        read.unwrap()
     }
 
     fn change(&self, paths: &[&str], change: impl Fn(&mut Record)) {
-        let held = self.hold();
+        let held = self.tables.hold();
         let mut edits = Edits::default();
         for path in paths {
             let key = text_key(path);
-            let old = self.open(&key, held.tables[ROWS].get(&*key).unwrap().unwrap().value());
+            let old = self.read(&held, &key);
             let mut new = old.clone();
             change(&mut new);
-            self.edit(&mut edits, &key, Some(&old), Some(&new));
+            self.layout.edit(&mut edits, &key, Some(&old), Some(&new));
         }
         drop(held);
-        self.apply(&edits);
+        self.tables.apply(&edits);
     }
 
-    fn fetch(&self, held: &Held, number: usize, split: usize, key: &[u8], sum: &[u8]) -> u64 {
-        self.check(number, key, sum);
-        let primary = &key[split..];
-        self.open(
-            primary,
-            held.tables[ROWS].get(primary).unwrap().unwrap().value(),
-        )
-        .sum()
+    fn put(&self, records: &[Record]) {
+        let held = self.tables.hold();
+        let mut edits = Edits::default();
+        for record in records {
+            let key = text_key(&record.path);
+            let old = held.get(ROWS, &key, |row| self.layout.open(&key, row));
+            self.layout
+                .edit(&mut edits, &key, old.as_ref(), Some(record));
+        }
+        drop(held);
+        self.tables.apply(&edits);
     }
 }
 
-impl<const CHECKED: bool> Layer for SameLayout<CHECKED> {
+impl<T: Tables, const CHECKED: bool> Layer for SameLayout<T, CHECKED> {
     type Input = Vec<Record>;
-    type Held = Held;
+    type Held = T::Held;
 
     fn create(folder: &Path) -> Self {
-        let database = Database::create(folder.join("same.redb")).unwrap();
-        let txn = database.begin_write().unwrap();
-        for number in 0..NAMES.len() {
-            drop(txn.open_table(table(number)).unwrap());
-        }
-        txn.commit().unwrap();
-        Self {
-            database,
-            seeds: NAMES.map(|name| xxh3_64(name.as_bytes())),
-        }
+        Self::over(T::open(folder))
     }
 
     fn prepare(records: &[Record]) -> Vec<Record> {
@@ -199,16 +97,13 @@ impl<const CHECKED: bool> Layer for SameLayout<CHECKED> {
     }
 
     fn put_batch(&self, records: Vec<Record>) {
-        let held = self.hold();
-        let mut edits = Edits::default();
-        for record in &records {
-            let key = text_key(&record.path);
-            let old = held.tables[ROWS].get(&*key).unwrap();
-            let old = old.map(|row| self.open(&key, row.value()));
-            self.edit(&mut edits, &key, old.as_ref(), Some(record));
+        self.put(&records);
+    }
+
+    fn put_each(&self, records: Vec<Record>) {
+        for record in records {
+            self.put(&[record]);
         }
-        drop(held);
-        self.apply(&edits);
     }
 
     fn update_batch(&self, paths: &[&str], add_time: u64) {
@@ -220,102 +115,70 @@ impl<const CHECKED: bool> Layer for SameLayout<CHECKED> {
     }
 
     fn delete_batch(&self, paths: &[&str]) {
-        let held = self.hold();
+        let held = self.tables.hold();
         let mut edits = Edits::default();
         for path in paths {
             let key = text_key(path);
-            let old = self.open(&key, held.tables[ROWS].get(&*key).unwrap().unwrap().value());
-            self.edit(&mut edits, &key, Some(&old), None);
+            let old = self.read(&held, &key);
+            self.layout.edit(&mut edits, &key, Some(&old), None);
         }
         drop(held);
-        self.apply(&edits);
+        self.tables.apply(&edits);
     }
 
-    fn hold(&self) -> Held {
-        let txn = self.database.begin_read().unwrap();
-        let tables = [0, 1, 2, 3, 4].map(|number| txn.open_table(table(number)).unwrap());
-        Held { tables, _txn: txn }
+    fn hold(&self) -> T::Held {
+        self.tables.hold()
     }
 
-    fn gets(&self, held: &Held, paths: &[&str]) -> u64 {
+    fn gets(&self, held: &T::Held, paths: &[&str]) -> u64 {
         let mut key = Vec::new();
         let get = |path: &&str| {
             key.clear();
             text(path, &mut key);
-            self.open(&key, held.tables[ROWS].get(&*key).unwrap().unwrap().value())
-                .sum()
+            self.read(held, &key).sum()
         };
         paths.iter().map(get).sum()
     }
 
     fn get_own_txn(&self, path: &str) -> u64 {
-        let txn = self.database.begin_read().unwrap();
         let key = text_key(path);
-        let rows = txn.open_table(table(ROWS)).unwrap();
-        self.open(&key, rows.get(&*key).unwrap().unwrap().value())
-            .sum()
+        self.tables
+            .get_once(&key, |row| self.layout.open(&key, row).sum())
     }
 
-    fn by_deriver(&self, held: &Held, deriver: &str) -> u64 {
-        let from = text_key(deriver);
-        let mut to = from.clone();
-        *to.last_mut().unwrap() = 1;
-        let range = held.tables[DERIVER].range::<&[u8]>(&*from..&*to).unwrap();
-        range
-            .map(|entry| {
-                let (key, sum) = entry.unwrap();
-                self.fetch(held, DERIVER, from.len(), key.value(), sum.value())
-            })
-            .sum()
-    }
-
-    fn referrers(&self, held: &Held, path: &str) -> u64 {
-        let from = text_key(path);
-        let mut to = from.clone();
-        *to.last_mut().unwrap() = 1;
-        let range = held.tables[REFERENCE].range::<&[u8]>(&*from..&*to).unwrap();
-        range
-            .map(|entry| {
-                let (key, sum) = entry.unwrap();
-                self.check(REFERENCE, key.value(), sum.value());
-                read_text(&key.value()[from.len()..]).len() as u64
-            })
-            .sum()
-    }
-
-    fn time_range(&self, held: &Held, from: u64, to: u64) -> u64 {
-        let (from, to) = (from.to_be_bytes(), to.to_be_bytes());
-        let range = held.tables[TIME]
-            .range::<&[u8]>(&from[..]..&to[..])
-            .unwrap();
-        range
-            .map(|entry| {
-                let (key, sum) = entry.unwrap();
-                self.fetch(held, TIME, 8, key.value(), sum.value())
-            })
-            .sum()
-    }
-
-    fn time_range_keys(&self, held: &Held, from: u64, to: u64) -> u64 {
-        let (from, to) = (from.to_be_bytes(), to.to_be_bytes());
-        let range = held.tables[TIME]
-            .range::<&[u8]>(&from[..]..&to[..])
-            .unwrap();
-        range
-            .map(|entry| {
-                let (key, sum) = entry.unwrap();
-                self.check(TIME, key.value(), sum.value());
-                read_text(&key.value()[8..]).len() as u64
-            })
-            .sum()
-    }
-
-    fn iterate(&self, held: &Held) -> u64 {
-        let rows = held.tables[ROWS].iter().unwrap();
-        rows.map(|entry| {
-            let (key, row) = entry.unwrap();
-            self.open(key.value(), row.value()).sum()
+    fn by_deriver(&self, held: &T::Held, deriver: &str) -> u64 {
+        let (from, to) = text_span(deriver);
+        held.sum(DERIVER, Some((&from, &to)), |key, sum| {
+            self.layout.check(DERIVER, key, sum);
+            self.read(held, &key[from.len()..]).sum()
         })
-        .sum()
+    }
+
+    fn referrers(&self, held: &T::Held, path: &str) -> u64 {
+        let (from, to) = text_span(path);
+        held.sum(REFERENCE, Some((&from, &to)), |key, sum| {
+            self.layout.check(REFERENCE, key, sum);
+            read_text(&key[from.len()..]).len() as u64
+        })
+    }
+
+    fn time_range(&self, held: &T::Held, from: u64, to: u64) -> u64 {
+        let (from, to) = (from.to_be_bytes(), to.to_be_bytes());
+        held.sum(TIME, Some((&from, &to)), |key, sum| {
+            self.layout.check(TIME, key, sum);
+            self.read(held, &key[from.len()..]).sum()
+        })
+    }
+
+    fn time_range_keys(&self, held: &T::Held, from: u64, to: u64) -> u64 {
+        let (from, to) = (from.to_be_bytes(), to.to_be_bytes());
+        held.sum(TIME, Some((&from, &to)), |key, sum| {
+            self.layout.check(TIME, key, sum);
+            read_text(&key[from.len()..]).len() as u64
+        })
+    }
+
+    fn iterate(&self, held: &T::Held) -> u64 {
+        held.sum(ROWS, None, |key, row| self.layout.open(key, row).sum())
     }
 }

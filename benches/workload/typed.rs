@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use netabase_store::{
-    Backend, ReadTransaction, RedbStore, SledStore, Store, netabase_definition_module,
+    Backend, ReadTransaction, RedbStore, SledStore, Store, backends::Engine,
+    netabase_definition_module,
 };
 
 use super::{Layer, Record, sum};
@@ -87,6 +88,8 @@ impl<B: Create> Layer for Typed<B> {
     type Input = Vec<Info>;
     type Held = ReadTransaction<BenchDefinition, B>;
 
+    const PERSISTS: bool = !matches!(B::ENGINE, Engine::Memory);
+
     fn create(folder: &Path) -> Self {
         Self(B::create(folder))
     }
@@ -97,6 +100,13 @@ impl<B: Create> Layer for Typed<B> {
 
     fn put_batch(&self, records: Vec<Info>) {
         self.0.open_tree::<Info>().put_many(records).unwrap();
+    }
+
+    fn put_each(&self, records: Vec<Info>) {
+        let tree = self.0.open_tree::<Info>();
+        for record in records {
+            tree.put(record).unwrap();
+        }
     }
 
     fn update_batch(&self, paths: &[&str], add_time: u64) {

@@ -3,6 +3,7 @@
 //! An engine knows no model. It reads a table of a snapshot by key or by span, and applies a sorted
 //! set of edits at once. Transactions, indexes and queries are built above it, the same for all.
 
+mod edits;
 pub mod memory;
 #[cfg(feature = "redb")]
 pub mod redb;
@@ -13,6 +14,9 @@ mod versioned;
 use std::{collections::BTreeMap, fmt, ops::Bound, path::Path, sync::Arc};
 
 use crate::{error::Result, options::CACHE_BYTES_DEFAULT};
+
+pub use edits::{EditKey, EditValue};
+pub(crate) use edits::{Keyed, Probe};
 
 /// The engines that a store can stand on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -182,7 +186,7 @@ pub struct WriteSet {
 }
 
 /// The edits of one table: a value to store, or `None` to delete the key.
-pub type TableEdits = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+pub type TableEdits = BTreeMap<EditKey, Option<EditValue>>;
 
 /// An engine that holds the tables of one store.
 pub trait Backend: Send + Sync + Sized + 'static {

@@ -97,7 +97,7 @@ fn copy_table<B: Backend, T: Backend>(
         let is_last = row.is_none();
         if let Some((key, value)) = row {
             bytes += key.len() + value.len();
-            chunk.insert(key, Some(value));
+            chunk.insert(key.into(), Some(value.into()));
         }
         if !chunk.is_empty() && (is_last || bytes >= CHUNK_BYTES) {
             let edits = Arc::new(std::mem::take(&mut chunk));

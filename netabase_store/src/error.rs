@@ -342,4 +342,13 @@ impl NetabaseError {
     pub fn is_deadlock(&self) -> bool {
         matches!(self, Self::StoreError(StoreError::WouldDeadlock))
     }
+
+    /// Whether a file was not closed, and was opened for reading only, so that it cannot be repaired.
+    pub(crate) fn needs_repair(&self) -> bool {
+        match self {
+            #[cfg(feature = "redb")]
+            Self::Redb(error) => matches!(*error.source, redb::Error::RepairAborted),
+            _ => false,
+        }
+    }
 }

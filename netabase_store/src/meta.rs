@@ -113,7 +113,7 @@ pub(crate) fn edit_schema<B: Backend>(
 ) -> Result<()> {
     let mut format = MAGIC.to_vec();
     format.extend_from_slice(&FORMAT_VERSION.to_be_bytes());
-    core.edit(META, FORMAT_KEY.to_vec(), Some(format));
+    core.edit(META, FORMAT_KEY.to_vec(), Some(format.into()));
     let mut row = Vec::new();
     schema
         .encode_value(&mut ValueWriter::new(&mut row))
@@ -123,14 +123,14 @@ pub(crate) fn edit_schema<B: Backend>(
         })?;
     let sum = TableSeed::of(META_TABLE).row(SCHEMA_KEY, &row);
     row.extend_from_slice(&sum);
-    core.edit(META, SCHEMA_KEY.to_vec(), Some(row));
+    core.edit(META, SCHEMA_KEY.to_vec(), Some(row.into()));
     Ok(())
 }
 
 /// Notes that index tables are to be rebuilt on the next open by a program that has their models.
 pub(crate) fn edit_rebuild<B: Backend>(core: &WriteCore<B>, tables: &[String]) {
     for table in tables {
-        core.edit(META, rebuild_key(table), Some(Vec::new()));
+        core.edit(META, rebuild_key(table), Some(Vec::new().into()));
     }
 }
 

@@ -57,6 +57,8 @@ impl StoreOptions {
     /// Without it a damaged record is still never taken for another, but damage in the engine's
     /// own pages may hide records, and redb may end the process when it commits over such a page:
     /// it can panic while it unwinds from a panic, which nothing can catch.
+    /// sled takes a damaged log for one that ends there, with or without the check: the commits
+    /// from the damaged one on are gone.
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
         self

@@ -90,7 +90,7 @@ impl FromStr for Cursor {
             what: "it is not hexadecimal",
         };
         let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_hex || text.len() % 2 != 0 {
+        if !is_hex || !text.len().is_multiple_of(2) {
             return Err(refuse());
         }
         let byte = |at: usize| {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::{
-    backends::TableId,
+    backends::{EditValue, TableId},
     checksum::ENTRY_CHECKSUM_BYTES,
     key::{KeyReader, NetabaseKey},
     query::Split,
@@ -130,7 +130,7 @@ impl Entries {
 pub(crate) struct Edit {
     pub(crate) table: TableId,
     pub(crate) key: Vec<u8>,
-    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) value: Option<EditValue>,
 }
 
 /// A value that a record would newly have in a unique index.
@@ -248,14 +248,14 @@ pub(crate) fn entry_key(index: &IndexTable, value: &[u8], primary: &[u8]) -> Vec
 }
 
 /// The value of an entry: its checksum, after the primary key that a unique entry names.
-pub(crate) fn entry_value(index: &IndexTable, key: &[u8], primary: &[u8]) -> Vec<u8> {
+pub(crate) fn entry_value(index: &IndexTable, key: &[u8], primary: &[u8]) -> EditValue {
     if !index.unique {
-        return index.seed.entry(key, &[]).to_vec();
+        return EditValue::from(index.seed.entry(key, &[]).as_slice());
     }
     let mut value = Vec::with_capacity(primary.len() + ENTRY_CHECKSUM_BYTES);
     value.extend_from_slice(primary);
     value.extend_from_slice(&index.seed.entry(key, primary));
-    value
+    value.into()
 }
 
 /// Returns the primary key that an entry names, or nothing when its checksum does not hold.

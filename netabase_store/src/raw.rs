@@ -89,7 +89,7 @@ impl<B: OpenBackend> RawStore<B> {
     pub fn open(path: impl AsRef<Path>, options: &StoreOptions) -> Result<Self> {
         let path = path.as_ref();
         let opened = match B::open(path, &options.engine(false)) {
-            Err(error) if options.is_read_only() && needs_repair(&error) => {
+            Err(error) if options.is_read_only() && error.needs_repair() => {
                 drop(B::open(
                     path,
                     &options.clone().read_only(false).engine(false),
@@ -129,15 +129,6 @@ impl<B: OpenBackend> RawStore<B> {
             format,
             pending,
         })
-    }
-}
-
-/// Whether redb was told to write nothing and would have to repair the file.
-fn needs_repair(error: &NetabaseError) -> bool {
-    match error {
-        #[cfg(feature = "redb")]
-        NetabaseError::Redb(error) => matches!(*error.source, redb::Error::RepairAborted),
-        _ => false,
     }
 }
 

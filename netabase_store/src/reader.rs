@@ -185,6 +185,6 @@ impl Overlay {
             End::Front => edits.next(),
             End::Back => edits.next_back(),
         };
-        edit.map(|(key, value)| (key.clone(), value.clone()))
+        edit.map(|(key, value)| (key.to_vec(), value.as_deref().map(<[u8]>::to_vec)))
     }
 }

@@ -82,7 +82,6 @@ impl<D, M: NetabaseModelTrait<D>, V: View> Tree<D, M, V> {
     }
 
     /// Returns all records, by primary key; each step O(1), memory O(1).
-    #[must_use]
     pub fn iter(&self) -> Query<D, M, V::Backend> {
         self.query(Source::Rows, Span::ALL)
     }
@@ -103,7 +102,6 @@ impl<D, M: NetabaseModelTrait<D>, V: View> Tree<D, M, V> {
     }
 
     /// Returns the secondary index that the newtype `K` names.
-    #[must_use]
     pub fn index<K: IndexOf<M>>(&self) -> Index<'_, D, M, V, K> {
         Index::new(self)
     }
@@ -264,7 +262,7 @@ impl<D, M, V> fmt::Debug for Tree<D, M, V> {
     }
 }
 
-impl<'a, D, M: NetabaseModelTrait<D>, V: View> IntoIterator for &'a Tree<D, M, V> {
+impl<D, M: NetabaseModelTrait<D>, V: View> IntoIterator for &Tree<D, M, V> {
     type Item = Result<(M::PrimaryKey, M)>;
     type IntoIter = Query<D, M, V::Backend>;
 

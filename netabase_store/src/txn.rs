@@ -3,7 +3,9 @@
 use std::{cell::RefCell, fmt, marker::PhantomData, sync::Arc};
 
 use crate::{
-    backends::{Backend, Snapshot, TableEdits, TableId, WriteSet},
+    backends::{
+        Backend, EditKey, EditValue, Keyed, Probe, Snapshot, TableEdits, TableId, WriteSet,
+    },
     error::Result,
     inner::{Durability, Inner},
     model::NetabaseModelTrait,
@@ -53,8 +55,9 @@ impl<D, B: Backend> fmt::Debug for ReadTransaction<D, B> {
 pub struct WriteTransaction<D, B: Backend> {
     core: WriteCore<B>,
     durability: Durability,
-    // Not `Send`: the writer's lock knows its holder by thread, to refuse instead of deadlocking.
-    definition: PhantomData<(fn() -> D, *const ())>,
+    definition: PhantomData<fn() -> D>,
+    // The writer's lock knows its holder by thread, to refuse instead of deadlocking.
+    stays_on_thread: PhantomData<*const ()>,
 }
 
 impl<D, B: Backend> WriteTransaction<D, B> {
@@ -64,6 +67,7 @@ impl<D, B: Backend> WriteTransaction<D, B> {
             core,
             durability,
             definition: PhantomData,
+            stays_on_thread: PhantomData,
         }
     }
 
@@ -116,8 +120,8 @@ struct Edits {
 /// A key that a batch wrote, and the edit that stood there before.
 struct Undo {
     table: TableId,
-    key: Vec<u8>,
-    before: Option<Option<Vec<u8>>>,
+    key: EditKey,
+    before: Option<Option<EditValue>>,
 }
 
 impl<B: Backend> WriteCore<B> {
@@ -152,7 +156,7 @@ impl<B: Backend> WriteCore<B> {
             .set
             .tables
             .get(&table)
-            .and_then(|edits| edits.get(key))
+            .and_then(|edits| edits.get::<dyn Keyed>(&Probe::new(key)))
         {
             Some(edit) => Ok(edit.as_deref().map(read)),
             None => {
@@ -163,10 +167,11 @@ impl<B: Backend> WriteCore<B> {
     }
 
     /// Stores a value, or deletes the key.
-    pub(crate) fn edit(&self, table: TableId, key: Vec<u8>, value: Option<Vec<u8>>) {
+    pub(crate) fn edit(&self, table: TableId, key: Vec<u8>, value: Option<EditValue>) {
         let edits = &mut *self.edits.borrow_mut();
         let rows = edits.set.tables.entry(table).or_default();
         let rows: &mut TableEdits = Arc::make_mut(rows);
+        let key = EditKey::from(key);
         match &mut edits.undo {
             None => drop(rows.insert(key, value)),
             Some(undo) => {
@@ -233,7 +238,7 @@ impl Drop for Batch<'_> {
                 let rows = Arc::make_mut(set.tables.entry(table).or_default());
                 match before {
                     Some(before) => drop(rows.insert(key, before)),
-                    None => drop(rows.remove(&key)),
+                    None => drop(rows.remove(key.as_slice())),
                 }
             }
         }

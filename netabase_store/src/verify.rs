@@ -102,7 +102,7 @@ pub(crate) fn verify_model<B: Backend>(
         entries.clear();
         let name = |key: &[u8]| format!("{} {}", model.rows.name, model.rows.display_key(key));
         match entries_of(key, row, &mut entries) {
-            Err(error) => report.problem(|| format!("{}: {error}", name(key))),
+            Err(error) => report.problem(|| format!("{}: {}", name(key), describe(&error))),
             Ok(false) => report.problem(|| format!("{} stands under another key", name(key))),
             Ok(true) => {
                 for ((position, index), count) in
@@ -112,7 +112,7 @@ pub(crate) fn verify_model<B: Backend>(
                         *count += 1;
                         let entry = entry_key(index, value, key);
                         let wanted = entry_value(index, &entry, key);
-                        let held = reader.get(index.id, &entry, |found| found == wanted)?;
+                        let held = reader.get(index.id, &entry, |found| *found == *wanted)?;
                         if held != Some(true) {
                             report.problem(|| format!("{} is not in {}", name(key), index.table));
                         }
@@ -145,4 +145,16 @@ fn count<B: Backend>(reader: &Reader<B>, table: crate::backends::TableId) -> Res
         count += 1;
     }
     Ok(count)
+}
+
+/// An error and its causes in one line.
+pub(crate) fn describe(error: &crate::NetabaseError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

@@ -210,8 +210,11 @@ impl<'a, D, M: NetabaseModelTrait<D>, B: Backend> Write<'a, D, M, B> {
         plan_entries(self.model, &new.key, old, &new.entries, &mut |edit| {
             self.apply(edit)
         });
-        self.core
-            .edit(self.model.rows.id, new.key.clone(), Some(new.row.clone()));
+        self.core.edit(
+            self.model.rows.id,
+            new.key.clone(),
+            Some(new.row.as_slice().into()),
+        );
         Ok(())
     }
 

@@ -3,19 +3,19 @@
 use netabase_store::{Backend, Result, Store, netabase_definition_module};
 
 #[netabase_definition_module(BlogDefinition, BlogKeys)]
-pub mod blog {
+mod blog {
     use netabase_store::NetabaseModel;
     use serde::{Deserialize, Serialize};
 
     #[derive(NetabaseModel, Serialize, Deserialize, Clone, Debug, PartialEq)]
     #[netabase(BlogDefinition)]
-    pub struct User {
+    pub(super) struct User {
         #[primary_key]
-        pub id: u64,
+        pub(super) id: u64,
         #[secondary_key]
-        pub email: String,
+        pub(super) email: String,
         #[secondary_key]
-        pub age: u32,
+        pub(super) age: u32,
     }
 }
 use blog::{
@@ -44,7 +44,7 @@ fn the_documented_code_does_what_it_says<B: Backend>(
     })?;
     assert_eq!(users.get(UserPrimaryKey(1))?, Some(user.clone()));
     let aged = users.get_by_secondary_key(UserSecondaryKeys::Age(AgeSecondaryKey(30)))?;
-    assert_eq!(aged, [user.clone()]);
+    assert_eq!(aged, std::slice::from_ref(&user));
     for entry in users.iter() {
         let (key, found) = entry?;
         assert_eq!((key, found), (UserPrimaryKey(1), user.clone()));

@@ -105,7 +105,7 @@ fn queries_inside_a_transaction_merge_both_ends<B: Backend>(store: Shop<B>) -> R
     let customers = txn.open_tree::<Customer>();
     customers.put_many((1..40).step_by(4).map(customer))?;
     customers.remove_many((0..40_u64).step_by(8))?;
-    let there = |id: &u64| id % 4 == 1 || (id % 2 == 0 && id % 8 != 0);
+    let there = |id: &u64| id % 4 == 1 || (id.is_multiple_of(2) && !id.is_multiple_of(8));
     let expected: Vec<_> = (0..40).filter(there).collect();
     for from_front in [1, 2, 3, 5] {
         let (mut query, mut front, mut back) = (customers.iter().keys(), Vec::new(), Vec::new());

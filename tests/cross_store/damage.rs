@@ -38,7 +38,7 @@ on_every_engine! {
 
 /// Writes a row behind the store's back.
 fn write<B: Backend>(store: &Shop<B>, table: &str, key: &[u8], row: Option<&[u8]>) -> Result<()> {
-    let edits = TableEdits::from([(key.to_vec(), row.map(<[u8]>::to_vec))]);
+    let edits = TableEdits::from([(key.to_vec().into(), row.map(Into::into))]);
     let set = WriteSet {
         tables: [(TableId(0), Arc::new(edits))].into(),
     };

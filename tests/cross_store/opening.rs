@@ -164,7 +164,7 @@ fn a_missing_parent_folder_is_named<B: OpenBackend>(path: &Path) -> Result<()> {
 /// Writes one row into an engine that is open nowhere else.
 fn write_row<B: OpenBackend>(path: &Path, table: &str, row: (&[u8], Option<&[u8]>)) -> Result<()> {
     let backend = B::open(path, &EngineOptions::default())?;
-    let edits = TableEdits::from([(row.0.to_vec(), row.1.map(<[u8]>::to_vec))]);
+    let edits = TableEdits::from([(row.0.to_vec().into(), row.1.map(Into::into))]);
     let set = WriteSet {
         tables: [(TableId(0), Arc::new(edits))].into(),
     };

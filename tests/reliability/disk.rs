@@ -41,6 +41,8 @@ pub(crate) enum Operation {
     Sync,
     /// The test noted how far it had come.
     Mark(Progress),
+    /// The test was told that a record is durable.
+    Acknowledged(u64),
 }
 
 impl Operation {
@@ -49,7 +51,7 @@ impl Operation {
         match self {
             Self::Write(start, data) => write(image, *start, data),
             Self::SetLen(len) => image.resize(*len, 0),
-            Self::Sync | Self::Mark(_) => {}
+            Self::Sync | Self::Mark(_) | Self::Acknowledged(_) => {}
         }
     }
 }
@@ -133,25 +135,16 @@ impl Disk {
         self.state().syncs
     }
 
-    /// Notes in the record how far the test has come.
-    pub(crate) fn mark(&self, progress: Progress) {
+    /// Notes something of the test in the record.
+    pub(crate) fn note(&self, note: Operation) {
         if let Some(log) = &mut self.state().log {
-            log.push(Operation::Mark(progress));
+            log.push(note);
         }
     }
 
     /// Returns what is left when the power fails now and nothing more reaches the platter.
     pub(crate) fn synced_bytes(&self) -> Vec<u8> {
-        let state = self.state();
-        let log = state.log.as_deref().unwrap_or_default();
-        let synced = log
-            .iter()
-            .rposition(|operation| matches!(operation, Operation::Sync));
-        let mut image = Vec::new();
-        log[..synced.unwrap_or(0)]
-            .iter()
-            .for_each(|operation| operation.apply(&mut image));
-        image
+        synced(self.state().log.as_deref().unwrap_or_default())
     }
 
     /// Takes the record.
@@ -228,6 +221,18 @@ impl StorageBackend for Disk {
         write(&mut state.bytes, start, data);
         Ok(())
     }
+}
+
+/// Returns what is on the platter for certain after these operations.
+pub(crate) fn synced(log: &[Operation]) -> Vec<u8> {
+    let last = log
+        .iter()
+        .rposition(|operation| matches!(operation, Operation::Sync));
+    let mut image = Vec::new();
+    log[..last.unwrap_or(0)]
+        .iter()
+        .for_each(|operation| operation.apply(&mut image));
+    image
 }
 
 /// Writes into an image, which grows where it has to.

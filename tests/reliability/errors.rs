@@ -71,11 +71,6 @@ fn a_disk_that_fails_once_at_any_step_loses_no_durable_commit() -> Result<()> {
 }
 
 #[test]
-fn a_disk_that_fails_from_any_step_on_loses_no_durable_commit() -> Result<()> {
-    sweep(ErrorKind::BrokenPipe, true).map(drop)
-}
-
-#[test]
 fn a_disk_that_is_full_from_any_step_on_loses_no_durable_commit() -> Result<()> {
     sweep(ErrorKind::StorageFull, true).map(drop)
 }

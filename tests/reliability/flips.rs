@@ -25,7 +25,7 @@ const FLIPS: u64 = if cfg!(debug_assertions) {
     10_000
 };
 
-const RECORDS: u64 = 200;
+const RECORDS: u64 = 100;
 
 /// A closed file, and the offsets in it where something stands.
 struct Closed {

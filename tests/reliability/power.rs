@@ -27,7 +27,7 @@ struct Recording {
 fn record() -> Result<Recording> {
     let disk = Disk::recording();
     let store = disk.open(&StoreOptions::new())?;
-    let (states, _, lived) = live(&store, |progress| disk.mark(progress));
+    let (states, _, lived) = live(&store, |progress| disk.note(Operation::Mark(progress)));
     lived?;
     drop(store);
     Ok(Recording {
@@ -37,7 +37,7 @@ fn record() -> Result<Recording> {
 }
 
 /// Returns an image of the disk after a cut behind the first `cut` operations.
-fn image(log: &[Operation], cut: usize, random: &mut Random) -> Vec<u8> {
+pub(crate) fn image(log: &[Operation], cut: usize, random: &mut Random) -> Vec<u8> {
     let before = &log[..cut];
     let synced = before
         .iter()

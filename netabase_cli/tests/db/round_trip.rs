@@ -4,7 +4,7 @@ use netabase_store::{RedbStore, SledStore, Store, backends::Backend};
 use serde_json::Value;
 
 use crate::{
-    models::{Also, EverythingDefinition, Thing, ThingByWordSecondaryKey, fill, things},
+    models::{Also, EverythingDefinition, Outline, Thing, ThingByWordSecondaryKey, fill, things},
     support::{Place, feed, ok},
 };
 
@@ -131,6 +131,32 @@ fn every_float_comes_back_bit_for_bit() {
     let loaded = place.path("loaded");
     assert_eq!(feed(&["load", &loaded], &dump).status, Some(0));
     assert_eq!(ok(&["dump", &loaded]), dump);
+}
+
+#[test]
+fn a_record_nested_to_the_limit_comes_back() {
+    let place = Place::new();
+    let path = place.path("store");
+    let store = RedbStore::<EverythingDefinition>::new(&path).unwrap();
+    let mut thing = things().remove(0);
+    for _ in 0..125 {
+        let inner = Some(Box::new(thing.outline));
+        thing.outline = Outline::Path {
+            points: Vec::new(),
+            inner,
+        };
+    }
+    store.open_tree::<Thing>().put(thing.clone()).unwrap();
+    drop(store);
+    let dump = ok(&["dump", &path]);
+    let loaded = place.path("loaded");
+    assert_eq!(feed(&["load", &loaded], &dump).status, Some(0));
+    let store = RedbStore::<EverythingDefinition>::open(&loaded).unwrap();
+    let found = store
+        .open_tree::<Thing>()
+        .get((thing.group.clone(), thing.id))
+        .unwrap();
+    assert_eq!(found, Some(thing));
 }
 
 #[test]

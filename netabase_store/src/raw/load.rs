@@ -169,10 +169,10 @@ impl<'s, B: Backend> RawLoader<'s, B> {
         let core = self.core()?;
         check_claims(core, tables, &key, &none, entries)?;
         plan_entries(tables, &key, &none, entries, &mut |edit| {
-            bytes += edit.key.len() + edit.value.as_ref().map_or(0, Vec::len);
+            bytes += edit.key.len() + edit.value.as_deref().map_or(0, <[u8]>::len);
             core.edit(edit.table, edit.key, edit.value);
         });
-        core.edit(tables.rows.id, key, Some(row));
+        core.edit(tables.rows.id, key, Some(row.into()));
         self.bytes += bytes;
         if self.bytes < CHUNK_BYTES {
             return Ok(());

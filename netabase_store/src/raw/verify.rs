@@ -11,7 +11,7 @@ use crate::{
     reader::Reader,
     schema::IndexSchema,
     tables::{IndexTable, ModelTables},
-    verify::{Report, verify_model},
+    verify::{Report, describe, verify_model},
 };
 
 pub(super) fn verify<B: Backend>(store: &RawStore<B>, reader: &Reader<B>) -> Result<Report> {
@@ -99,16 +99,4 @@ impl<B: Backend> Computed<'_, B> {
         }
         Ok(())
     }
-}
-
-/// An error and its causes in one line.
-fn describe(error: &crate::NetabaseError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

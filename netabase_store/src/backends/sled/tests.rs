@@ -90,7 +90,7 @@ fn commit(backend: &SledBackend, number: u64, value_bytes: usize, sync: bool) ->
         for row in 0..10_u8 {
             let mut value = number.to_be_bytes().to_vec();
             value.resize(value_bytes, 7);
-            edits.insert(vec![row], Some(value));
+            edits.insert(vec![row].into(), Some(value.into()));
         }
     }
     backend.apply(&set(), writes, sync)

@@ -47,7 +47,7 @@ impl<L: Live> World<L> {
         for (table, (key, value)) in edits {
             let id = TableId(u16::try_from(*table).unwrap());
             let edits = Arc::make_mut(writes.tables.entry(id).or_default());
-            edits.insert(key.clone(), value.clone());
+            edits.insert(key.clone().into(), value.clone().map(Into::into));
             match value {
                 Some(value) => self.now[*table].insert(key.clone(), value.clone()),
                 None => self.now[*table].remove(key),
@@ -322,7 +322,7 @@ pub(in crate::backends) fn reader_never_sees_half_a_commit<L: Live>(backend: Ver
         for table in [TableId(0), TableId(1)] {
             let edits = Arc::make_mut(writes.tables.entry(table).or_default());
             for row in 0..ROWS {
-                edits.insert(vec![row], Some(number.to_be_bytes().to_vec()));
+                edits.insert(vec![row].into(), Some(number.to_be_bytes().to_vec().into()));
             }
         }
         backend.apply(&set, writes, false).unwrap();

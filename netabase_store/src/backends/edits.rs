@@ -1,0 +1,215 @@
+//! The keys and values of a write set: most comparisons and all short values stay inside the nodes
+//! of the set's own tree.
+
+use std::{borrow::Borrow, cmp::Ordering, ops::Deref};
+
+/// How many leading bytes of a key lie beside it.
+const HEAD_BYTES: usize = 16;
+
+/// The longest value that lies in the node: as long as the checksum of an index entry needs.
+const INLINE_BYTES: usize = 14;
+
+/// A key of an edit. It derefs to its bytes, and sorts as they do.
+#[derive(Debug, Clone)]
+pub struct EditKey {
+    head: Head,
+    bytes: Box<[u8]>,
+}
+
+/// The first bytes of a key, filled up with zeros; equal heads decide nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Head(u128);
+
+impl Head {
+    #[inline]
+    fn of(bytes: &[u8]) -> Self {
+        if let Some(head) = bytes.first_chunk::<HEAD_BYTES>() {
+            return Self(u128::from_be_bytes(*head));
+        }
+        let mut head = [0; HEAD_BYTES];
+        for (to, from) in head.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        Self(u128::from_be_bytes(head))
+    }
+}
+
+impl EditKey {
+    /// Returns the key's bytes.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl From<Vec<u8>> for EditKey {
+    #[inline]
+    fn from(bytes: Vec<u8>) -> Self {
+        Self {
+            head: Head::of(&bytes),
+            bytes: bytes.into_boxed_slice(),
+        }
+    }
+}
+
+/// A key to look for: its head is made once, not at every comparison.
+pub(crate) struct Probe<'a> {
+    head: Head,
+    bytes: &'a [u8],
+}
+
+impl<'a> Probe<'a> {
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            head: Head::of(bytes),
+            bytes,
+        }
+    }
+}
+
+/// What a stored key and a probe have in common.
+pub(crate) trait Keyed {
+    fn parts(&self) -> (Head, &[u8]);
+}
+
+impl Keyed for EditKey {
+    #[inline]
+    fn parts(&self) -> (Head, &[u8]) {
+        (self.head, &self.bytes)
+    }
+}
+
+impl Keyed for Probe<'_> {
+    #[inline]
+    fn parts(&self) -> (Head, &[u8]) {
+        (self.head, self.bytes)
+    }
+}
+
+impl<'a> Borrow<dyn Keyed + 'a> for EditKey {
+    fn borrow(&self) -> &(dyn Keyed + 'a) {
+        self
+    }
+}
+
+impl Ord for dyn Keyed + '_ {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl PartialOrd for dyn Keyed + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for dyn Keyed + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for dyn Keyed + '_ {}
+
+impl Deref for EditKey {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl AsRef<[u8]> for EditKey {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Borrow<[u8]> for EditKey {
+    fn borrow(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Ord for EditKey {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl PartialOrd for EditKey {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for EditKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for EditKey {}
+
+/// A value of an edit. It derefs to its bytes.
+#[derive(Debug, Clone)]
+pub struct EditValue(Stored);
+
+#[derive(Debug, Clone)]
+enum Stored {
+    Inline(u8, [u8; INLINE_BYTES]),
+    Heap(Box<[u8]>),
+}
+
+impl EditValue {
+    /// Returns the value's bytes.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        match &self.0 {
+            Stored::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Stored::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl From<&[u8]> for EditValue {
+    #[inline]
+    fn from(bytes: &[u8]) -> Self {
+        let mut inline = [0; INLINE_BYTES];
+        match (inline.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+            (Some(short), Ok(len)) => {
+                short.copy_from_slice(bytes);
+                Self(Stored::Inline(len, inline))
+            }
+            _ => Self(Stored::Heap(bytes.into())),
+        }
+    }
+}
+
+impl From<Vec<u8>> for EditValue {
+    fn from(bytes: Vec<u8>) -> Self {
+        if bytes.len() <= INLINE_BYTES {
+            return Self::from(bytes.as_slice());
+        }
+        Self(Stored::Heap(bytes.into_boxed_slice()))
+    }
+}
+
+impl Deref for EditValue {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl AsRef<[u8]> for EditValue {
+    fn as_ref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
