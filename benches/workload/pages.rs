@@ -16,6 +16,7 @@ const ROWS: u64 = 1_000_000;
 const BATCH: u64 = 100_000;
 const PAGE: usize = 20;
 const PAGES: usize = 2_000;
+const CURSORS: u64 = 100;
 
 #[netabase_definition_module(PageDefinition, PageKeys)]
 pub mod model {
@@ -59,9 +60,11 @@ pub fn run(folder: &Path) -> String {
     add("first, index range, keys only", &|from| {
         index().range(from..).keys().take(PAGE).flatten().count()
     });
-    let cursor = index().range(ROWS / 2..).page(PAGE, None).unwrap().next;
+    let cursor = |from| index().range(from..).page(PAGE, None).unwrap().next;
+    let cursors: Vec<_> = (0..CURSORS).map(|at| cursor(at * ROWS / 128)).collect();
     add("next, index range", &|from| {
-        let found = index().range(from..);
+        let cursor = &cursors[(from % CURSORS) as usize];
+        let found = index().range(0..);
         found.page(PAGE, cursor.as_ref()).unwrap().items.len()
     });
     table

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How many paths one transaction stores at most.
-const BATCH_PATHS_MAX: usize = 2048;
+const BATCH_PATHS_MAX: usize = 1024;
 
 /// How many bytes of text one transaction stores, before the path that exceeds them.
 const BATCH_BYTES_MAX: usize = 16 << 20;
@@ -44,7 +44,7 @@ enum What {
     /// Takes the output of every version of Nix: an array, a map, the wrappers of the versions 2 and
     /// 3, or JSON Lines; plain or compressed by gzip, xz or zstd, which is told by the content.
     /// Paths that are in the store already are replaced where they differ, so the same import twice
-    /// changes nothing. An input of up to 2,048 paths is stored in one transaction; a larger one in
+    /// changes nothing. An input of up to 1,024 paths is stored in one transaction; a larger one in
     /// batches of that many, each stored wholly or not at all.
     PathInfo(PathInfoArgs),
 }

@@ -71,6 +71,7 @@ mod raw;
 mod reader;
 mod rebuild;
 mod schema;
+#[cfg(any(feature = "redb", feature = "sled"))]
 mod seam;
 mod store;
 mod sync;
@@ -135,6 +136,6 @@ pub type MemoryStore<D> = Store<D, backends::memory::MemoryBackend>;
 /// A tree of a store in memory.
 pub type MemoryStoreTree<D, M, V = Live<backends::memory::MemoryBackend>> = Tree<D, M, V>;
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "redb"))]
 #[doc = include_str!("../../README.md")]
 struct ReadmeExamples;

@@ -99,30 +99,19 @@ impl Entries {
     }
 
     fn sort_distinct(&mut self, first: usize) {
-        let bytes = &self.bytes;
+        let Self { bytes, marks } = self;
         let value = |mark: &Mark| bytes.get(mark.start..mark.end).unwrap_or_default();
-        let Some(tail) = self.marks.get_mut(first..) else {
+        let Some(tail) = marks.get_mut(first..) else {
             return;
         };
-        tail.sort_unstable_by(|a, b| value(a).cmp(value(b)));
-        let mut kept = first;
-        for at in first..self.marks.len() {
-            let Some(mark) = self.marks.get(at).copied() else {
-                break;
-            };
-            let repeats = kept > first
-                && self
-                    .marks
-                    .get(kept - 1)
-                    .is_some_and(|last| self.slice(*last) == self.slice(mark));
-            if !repeats {
-                if let Some(slot) = self.marks.get_mut(kept) {
-                    *slot = mark;
-                }
-                kept += 1;
-            }
+        // A set, or a list that its owner keeps sorted, costs one comparison an element.
+        if tail.is_sorted_by(|a, b| value(a) < value(b)) {
+            return;
         }
-        self.marks.truncate(kept);
+        tail.sort_unstable_by(|a, b| value(a).cmp(value(b)));
+        let mut rest = marks.split_off(first);
+        rest.dedup_by(|a, b| value(a) == value(b));
+        marks.append(&mut rest);
     }
 }
 
