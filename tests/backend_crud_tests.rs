@@ -29,6 +29,8 @@ mod documented;
 mod edits;
 #[path = "backend_crud/faults.rs"]
 mod faults;
+#[path = "backend_crud/groups.rs"]
+mod groups;
 #[path = "backend_crud/indexes.rs"]
 mod indexes;
 #[path = "backend_crud/pages.rs"]

@@ -1,6 +1,9 @@
 //! What the repository promises about itself, each law a test.
 
-#![expect(clippy::indexing_slicing, reason = "a missing field fails the test that reads it")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a missing field fails the test that reads it"
+)]
 
 #[path = "tidy/crates.rs"]
 mod crates;

@@ -315,7 +315,7 @@ fn write<L: Layer>(layer: &L, operation: Operation, plan: &Plan<'_>) -> Sample {
     }
 }
 
-/// A number over all that the layer holds, its indexes included.
+/// A number over the records that the layer holds, and over the indexes that are read.
 fn state<L: Layer>(layer: &L, plan: &Plan<'_>) -> u64 {
     let held = layer.hold();
     let moved = plan.stored[0].registration_time + ADD_TIME / 2;

@@ -131,7 +131,7 @@ fn nix32(random: &mut Random, length: usize) -> String {
         .collect()
 }
 
-/// Returns `count` records: paths of about 59 bytes, 4.3 references on average with a Zipf-like
+/// Returns `count` records: paths of about 60 bytes, 3.8 references on average with a Zipf-like
 /// choice of targets, five records a deriver, four in five with one.
 #[must_use]
 pub fn records(count: usize, seed: u64) -> Vec<Record> {

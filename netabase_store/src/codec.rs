@@ -19,7 +19,7 @@ mod writer;
 mod tests;
 
 pub(crate) use fields::in_field;
-pub use fields::{decode_field, encode_field};
+pub use fields::name_field;
 pub use opaque::{decode_serde_field, encode_serde_field, opaque_shape};
 pub use reader::ValueReader;
 pub use writer::ValueWriter;

@@ -1,7 +1,5 @@
 //! Computed indexes: what a function may return, and comparison of keys by their encoding.
 
-use crate::key::NetabaseKey;
-
 /// What a function of a computed index may return for an index over `K`.
 #[diagnostic::on_unimplemented(
     message = "the function of this index returns `{Self}`, the index holds `{K}`",
@@ -13,7 +11,7 @@ pub trait IntoIndexed<K> {
     fn into_indexed(self) -> K;
 }
 
-impl<K: NetabaseKey> IntoIndexed<K> for K {
+impl<K> IntoIndexed<K> for K {
     fn into_indexed(self) -> K {
         self
     }

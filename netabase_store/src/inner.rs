@@ -14,6 +14,7 @@ use crate::{
     backends::{Backend, WriteSet},
     background::Background,
     error::{Result, StoreError},
+    group::Group,
     reader::Reader,
     tables::Layout,
     txn::WriteCore,
@@ -40,7 +41,8 @@ pub struct Inner<B: Backend> {
     pub(crate) path: PathBuf,
     read_only: bool,
     cached: RwLock<Cached<B>>,
-    writer: Arc<Writer>,
+    pub(crate) writer: Arc<Writer>,
+    pub(crate) group: Group,
     background: Mutex<Option<Background>>,
     core: Arc<Core<B>>,
     // Last: the folder is removed after the engine has closed its files.
@@ -79,6 +81,7 @@ impl<B: Backend> Inner<B> {
                 generation: 0,
             }),
             writer: Arc::default(),
+            group: Group::default(),
             background: Mutex::new(None),
             core: Arc::new(Core {
                 backend,
@@ -134,12 +137,13 @@ impl<B: Backend> Inner<B> {
     pub(crate) fn begin(self: &Arc<Self>) -> Result<WriteCore<B>> {
         self.check_writable()?;
         let guard = self.writer.lock()?;
+        self.settle_group()?;
         self.check_writable()?;
         let base = self.snapshot()?;
         Ok(WriteCore::new(Arc::clone(self), base, guard))
     }
 
-    fn check_writable(&self) -> Result<()> {
+    pub(crate) fn check_writable(&self) -> Result<()> {
         if self.read_only {
             return Err(StoreError::ReadOnly {
                 path: self.path.clone(),
@@ -169,18 +173,7 @@ impl<B: Backend> Inner<B> {
             };
         }
         let sync = durability == Durability::Immediate && !guard.is_awaited();
-        // The engine need not keep what only the shared snapshot would see.
-        self.forget_snapshot();
-        let applied = core.backend.apply(&self.layout.tables, set, sync);
-        self.forget_snapshot();
-        if applied.is_err() {
-            core.failed.store(true, Ordering::Release);
-            return applied;
-        }
-        let number = core.syncs.applied();
-        if sync {
-            core.syncs.all_synced();
-        }
+        let number = self.apply(set, sync)?;
         drop(guard);
         match durability {
             Durability::Immediate => core.wait_for(number),
@@ -189,12 +182,35 @@ impl<B: Backend> Inner<B> {
         }
     }
 
+    /// Has the engine make a write set visible, and returns the number of the commit. The caller
+    /// holds the writer's lock.
+    pub(crate) fn apply(&self, set: WriteSet, sync: bool) -> Result<u64> {
+        let core = &self.core;
+        // The engine need not keep what only the shared snapshot would see.
+        self.forget_snapshot();
+        let applied = core.backend.apply(&self.layout.tables, set, sync);
+        self.forget_snapshot();
+        if let Err(error) = applied {
+            core.failed.store(true, Ordering::Release);
+            return Err(error);
+        }
+        let number = core.syncs.applied();
+        if sync {
+            core.syncs.all_synced();
+        }
+        Ok(number)
+    }
+
+    pub(crate) fn poisoned(&self) -> StoreError {
+        self.core.poisoned()
+    }
+
     /// Brings every visible commit to disk.
     pub(crate) fn flush(&self) -> Result<()> {
         self.core.flush()
     }
 
-    fn sync_soon(&self) -> Result<()> {
+    pub(crate) fn sync_soon(&self) -> Result<()> {
         let mut background = locked(&self.background);
         if background.is_none() {
             let core = Arc::clone(&self.core);

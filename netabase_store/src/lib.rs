@@ -57,6 +57,7 @@ mod definition;
 mod dynamic;
 mod envelope;
 mod error;
+mod group;
 mod index;
 mod inner;
 mod key;

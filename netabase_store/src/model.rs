@@ -62,7 +62,7 @@ pub trait KeyNewtype:
 {
     /// The value: the field's type, the element of an `each` index, the inner type of an `Option`,
     /// or the tuple of a composite.
-    type Value: NetabaseKey;
+    type Value;
 }
 
 /// A newtype that names an index of the model `M`.
@@ -70,12 +70,23 @@ pub trait KeyNewtype:
     message = "`{Self}` names no index of `{M}`",
     label = "not an index of this model"
 )]
-pub trait IndexOf<M>:
-    KeyNewtype<Value: NetabaseKey<Indexed = <Self as KeyNewtype>::Value>>
-{
+pub trait IndexOf<M>: KeyNewtype {
     /// The index's place among the model's indexes.
     const POSITION: usize;
 }
+
+/// What an index over a field of type `T` holds, when that is the whole value.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` is optional, but the type's name does not show it",
+    label = "an alias of `{T}`",
+    note = "write `Option<{Self}>` in full: the index then leaves `None` out"
+)]
+pub trait Whole<T> {}
+
+impl<T> Whole<T> for T {}
+
+/// Compiles where an index over a field of type `T` holds the whole value.
+pub fn assert_whole<I: Whole<T>, T>() {}
 
 /// The enum of a model's secondary keys.
 pub trait SecondaryKeyOf: Clone + Debug {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::{
     backends::{EditValue, TableId},
     checksum::ENTRY_CHECKSUM_BYTES,
-    key::{KeyReader, NetabaseKey},
+    key::KeyReader,
     query::Split,
     tables::{IndexTable, ModelTables},
 };
@@ -29,27 +29,41 @@ struct Mark {
 impl Entries {
     /// Adds the entry of an index over one value.
     #[inline]
-    pub fn one<K: NetabaseKey>(&mut self, index: usize, key: &K) {
-        self.parts(index, |out| key.encode_key(out));
+    pub fn one<K>(&mut self, index: usize, key: &K, encode: impl FnOnce(&K, &mut Vec<u8>)) {
+        self.parts(index, |out| encode(key, out));
     }
 
     /// Adds the entry of an index over an optional value, if there is one.
     #[inline]
-    pub fn sparse<K: NetabaseKey>(&mut self, index: usize, key: &Option<K>) {
+    pub fn sparse<K>(
+        &mut self,
+        index: usize,
+        key: &Option<K>,
+        encode: impl FnOnce(&K, &mut Vec<u8>),
+    ) {
         if let Some(key) = key {
-            self.one(index, key);
+            self.one(index, key, encode);
         }
     }
 
+    /// Yields the elements of a collection, which are of type `K`.
+    #[inline]
+    pub fn elements<'a, K: 'a>(
+        collection: impl IntoIterator<Item = &'a K>,
+    ) -> impl Iterator<Item = &'a K> {
+        collection.into_iter()
+    }
+
     /// Adds an entry for each distinct element.
-    pub fn each<'a, K: NetabaseKey>(
+    pub fn each<'a, K: 'a>(
         &mut self,
         index: usize,
         keys: impl IntoIterator<Item = &'a K>,
+        encode: impl Fn(&K, &mut Vec<u8>),
     ) {
         let first = self.marks.len();
         for key in keys {
-            self.one(index, key);
+            self.one(index, key, &encode);
         }
         self.sort_distinct(first);
     }

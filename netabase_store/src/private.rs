@@ -3,12 +3,12 @@
 pub use crate::key_via_encoding;
 pub use crate::{
     bounds::KeyBound,
-    codec::{decode_field, decode_serde_field, encode_field, encode_serde_field, opaque_shape},
+    codec::{decode_serde_field, encode_serde_field, name_field, opaque_shape},
     computed::IntoIndexed,
     definition::{ModelVisitor, NetabaseDefinitionTrait},
     error::Result,
     key::{KeyError, KeyReader, NetabaseKey},
-    model::{DefinedIn, IndexOf, KeyNewtype, NetabaseModelTrait, SecondaryKeyOf},
+    model::{DefinedIn, IndexOf, KeyNewtype, NetabaseModelTrait, SecondaryKeyOf, assert_whole},
     plan::Entries,
     schema::{
         DefinitionSchema, Fields, IndexSchema, ModelSchema, NamedType, Role, Shape, TypeBody, Types,

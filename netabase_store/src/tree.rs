@@ -138,7 +138,7 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
         Scratch::with(|scratch| {
             scratch.new.fill::<D, M>(&self.model, &model)?;
             self.view
-                .__write(|core| Write::<D, M, _>::new(core, &self.model).put(scratch))
+                .__write_one(|core| Write::<D, M, _>::new(core, &self.model).put(scratch))
         })
     }
 
@@ -150,7 +150,7 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
         Scratch::with(|scratch| {
             scratch.new.fill::<D, M>(&self.model, &model)?;
             self.view
-                .__write(|core| Write::<D, M, _>::new(core, &self.model).insert(scratch))
+                .__write_one(|core| Write::<D, M, _>::new(core, &self.model).insert(scratch))
         })
     }
 
@@ -181,7 +181,7 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
         let key = encode_key(&key.into());
         Scratch::with(|scratch| {
             self.view
-                .__write(|core| Write::<D, M, _>::new(core, &self.model).remove(scratch, &key))
+                .__write_one(|core| Write::<D, M, _>::new(core, &self.model).remove(scratch, &key))
         })
     }
 

@@ -107,7 +107,8 @@ pub struct WriteCore<B: Backend> {
     inner: Arc<Inner<B>>,
     base: Arc<B::Snapshot>,
     edits: RefCell<Edits>,
-    guard: WriterGuard,
+    /// None where somebody else holds the writer's lock for this work.
+    guard: Option<WriterGuard>,
 }
 
 /// What the transaction wrote, and how to take back what an open batch wrote.
@@ -130,8 +131,23 @@ impl<B: Backend> WriteCore<B> {
             inner,
             base,
             edits: RefCell::default(),
-            guard,
+            guard: Some(guard),
         }
+    }
+
+    /// Starts on top of edits that are not applied yet.
+    pub(crate) fn over(inner: Arc<Inner<B>>, base: Arc<B::Snapshot>, set: WriteSet) -> Self {
+        Self {
+            inner,
+            base,
+            edits: RefCell::new(Edits { set, undo: None }),
+            guard: None,
+        }
+    }
+
+    /// Returns all edits, to be applied by somebody else.
+    pub(crate) fn into_set(self) -> WriteSet {
+        self.edits.into_inner().set
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner<B>> {
@@ -202,6 +218,7 @@ impl<B: Backend> WriteCore<B> {
         } = self;
         // The engine keeps what open snapshots see: this one must not count among them.
         drop(base);
+        let guard = guard.expect("who commits a transaction began it with the lock");
         let mut set = edits.into_inner().set;
         set.tables.retain(|_, edits| !edits.is_empty());
         inner.commit(set, durability, guard)

@@ -40,6 +40,14 @@ pub trait Writable: View {
     #[doc(hidden)]
     fn __write<R>(&self, work: impl FnOnce(&WriteCore<Self::Backend>) -> Result<R>) -> Result<R>;
 
+    /// As `__write`, for one short write without code of the user; on the live store its commit is
+    /// shared with those that come at the same time.
+    #[doc(hidden)]
+    fn __write_one<R>(
+        &self,
+        work: impl FnOnce(&WriteCore<Self::Backend>) -> Result<R>,
+    ) -> Result<R>;
+
     /// As `__write`, for work that makes edits before it can fail.
     #[doc(hidden)]
     fn __write_batch<R>(
@@ -176,6 +184,10 @@ impl<B: Backend> Writable for Live<B> {
         Ok(done)
     }
 
+    fn __write_one<R>(&self, work: impl FnOnce(&WriteCore<B>) -> Result<R>) -> Result<R> {
+        self.0.write_one(work)
+    }
+
     fn __write_batch<R>(&self, work: impl FnOnce(&WriteCore<B>) -> Result<R>) -> Result<R> {
         self.__write(work)
     }
@@ -183,6 +195,10 @@ impl<B: Backend> Writable for Live<B> {
 
 impl<B: Backend> Writable for WriteView<'_, B> {
     fn __write<R>(&self, work: impl FnOnce(&WriteCore<B>) -> Result<R>) -> Result<R> {
+        work(self.0)
+    }
+
+    fn __write_one<R>(&self, work: impl FnOnce(&WriteCore<B>) -> Result<R>) -> Result<R> {
         work(self.0)
     }
 

@@ -14,14 +14,23 @@ pub(super) fn encode(model: &Model, position: usize, index: &Index) -> TokenStre
     let root = &model.root;
     let at = Literal::usize_unsuffixed(position);
     let parts = &index.newtype.parts;
+    let encode = quote! {
+        |__nb_key: &#(#parts)*, __nb_out: &mut ::std::vec::Vec<::core::primitive::u8>| {
+            #(<#parts as #root::NetabaseKey>::encode_key(__nb_key, __nb_out))*
+        }
+    };
     match &index.value {
         IndexValue::Sparse(field) => {
-            quote!(#root::Entries::sparse::<#(#parts)*>(__nb_entries, #at, &self.#field);)
+            quote!(#root::Entries::sparse(__nb_entries, #at, &self.#field, #encode);)
         }
         IndexValue::Each(field) => {
-            let each = quote!(#root::Entries::each::<#(#parts)*>(__nb_entries, #at, &self.#field));
+            let elements = elements(model, index, field);
+            let each = quote!(#root::Entries::each(__nb_entries, #at, #elements, __nb_encode););
             let each = located(each, &quote!(#(#parts)*));
-            quote!(#each;)
+            quote! {
+                let __nb_encode = #encode;
+                #each
+            }
         }
         IndexValue::Field(field) => parts_of(model, index, &at, std::slice::from_ref(field)),
         IndexValue::Parts(fields) => parts_of(model, index, &at, fields),
@@ -32,7 +41,7 @@ pub(super) fn encode(model: &Model, position: usize, index: &Index) -> TokenStre
                 (false, true) => quote!(sparse),
                 (false, false) => quote!(one),
             };
-            quote!(#root::Entries::#add::<#(#parts)*>(__nb_entries, #at, &#computed);)
+            quote!(#root::Entries::#add(__nb_entries, #at, &#computed, #encode);)
         }
     }
 }
@@ -71,19 +80,16 @@ pub(super) fn keys(model: &Model, index: &Index) -> TokenStream {
                 )
             },
         ),
-        IndexValue::Each(field) => distinct(
-            model,
-            index,
-            &located(
-                quote! {
-                    ::core::iter::Iterator::map(
-                        ::core::iter::IntoIterator::into_iter(&self.#field),
-                        |__nb_element: &#(#parts)*| #newtype(::core::clone::Clone::clone(__nb_element)),
-                    )
-                },
-                &quote!(#(#parts)*),
-            ),
-        ),
+        IndexValue::Each(field) => {
+            let elements = elements(model, index, field);
+            let newtypes = quote! {
+                ::core::iter::Iterator::map(
+                    #elements,
+                    |__nb_element| #newtype(::core::clone::Clone::clone(__nb_element)),
+                )
+            };
+            located(distinct(model, index, &newtypes), &quote!(#(#parts)*))
+        }
         IndexValue::Computed { each, sparse, .. } => {
             let computed = computed(model, index);
             match (each, sparse) {
@@ -106,6 +112,16 @@ pub(super) fn keys(model: &Model, index: &Index) -> TokenStream {
             }
         }
     }
+}
+
+/// The elements of a collection, as references. Entries and typed values ask for them in the same
+/// words, so that an element of another type is one message.
+fn elements(model: &Model, index: &Index, field: &Ident) -> TokenStream {
+    let (root, parts) = (&model.root, &index.newtype.parts);
+    located(
+        quote!(#root::Entries::elements::<#(#parts)*>(&self.#field)),
+        &quote!(#(#parts)*),
+    )
 }
 
 /// The value that the function of an index computes; with `each`, the vector of them.

@@ -6,7 +6,7 @@ use syn::Ident;
 
 use crate::{
     check::{Field, Index, IndexValue, Model, Standing},
-    expand::{entries, keys::Names, located},
+    expand::{entries, keys::Names, located, value},
     names, types,
 };
 
@@ -89,24 +89,13 @@ fn key_functions(model: &Model) -> TokenStream {
 fn payload(model: &Model) -> TokenStream {
     let root = &model.root;
     let encode = model.fields.iter().map(|field| {
-        let (ident, name) = (&field.ident, names::plain(&field.ident));
-        let function = if field.serde {
-            quote!(encode_serde_field)
-        } else {
-            quote!(encode_field)
-        };
-        let ty = &field.ty;
-        quote!(#root::#function::<#ty>(__nb_writer, &self.#ident, #name)?;)
+        let (ident, name, ty) = (&field.ident, names::plain(&field.ident), &field.ty);
+        value::encode_field(root, ty, field.serde, &quote!(&self.#ident), &name)
     });
     let decode = model.fields.iter().map(|field| {
         let (ident, name) = (&field.ident, names::plain(&field.ident));
-        let function = if field.serde {
-            quote!(decode_serde_field)
-        } else {
-            quote!(decode_field)
-        };
-        let ty = &field.ty;
-        quote!(#ident: #root::#function::<#ty>(__nb_reader, #name)?,)
+        let value = value::decode_field(root, &field.ty, field.serde, &name);
+        quote!(#ident: #value,)
     });
     quote! {
         fn __encode_payload(

@@ -1,12 +1,11 @@
 //! The newtypes over the values of keys.
 
-use proc_macro2::{Literal, TokenStream};
-use quote::{ToTokens, quote};
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Index as Position, Type};
 
 use crate::{
     check::{Index, Model, Newtype, Standing},
-    expand::located,
     root::Root,
     types,
 };
@@ -170,16 +169,33 @@ fn from_impl(newtype: &Newtype) -> TokenStream {
     }
 }
 
-/// The bound of `IndexOf` finds an alias that hides an `Option`, and shows it at the field's type.
 fn index_of(model: &Model, position: usize, index: &Index) -> TokenStream {
     let (root, user, ident) = (&model.root, &model.ident, &index.newtype.ident);
     let position = Literal::usize_unsuffixed(position);
     let types = &index.newtype.parts;
-    let index_of = located(quote!(#root::IndexOf<#user>), &quote!(#(#types)*));
+    let whole = match types.as_slice() {
+        [only] => Some(whole(only, root)),
+        _ => None,
+    };
     quote! {
         #[automatically_derived]
-        impl #index_of for #ident {
+        impl #root::IndexOf<#user> for #ident {
             const POSITION: ::core::primitive::usize = #position;
         }
+        #whole
+    }
+}
+
+/// A constant that does not compile where an alias hides an `Option`.
+///
+/// The projection begins and ends where the field's type does: of a type that is no key it says
+/// what every other use of the type says, at the same place, and is not shown again.
+fn whole(ty: &Type, root: &Root) -> TokenStream {
+    let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    let last = spans.last().unwrap_or(first);
+    let (open, indexed) = (quote_spanned!(first=> <), quote_spanned!(last=> Indexed));
+    quote! {
+        const _: fn() = #root::assert_whole::<#open #ty as #root::NetabaseKey>::#indexed, #ty>;
     }
 }

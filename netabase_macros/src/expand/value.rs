@@ -2,7 +2,7 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
-use syn::{GenericParam, Generics, Member, parse_quote};
+use syn::{GenericParam, Generics, Member, Type, parse_quote};
 
 use crate::{
     names,
@@ -70,7 +70,8 @@ fn of_struct(source: &DataSource<'_>, parts: &Parts<'_>) -> TokenStream {
     });
     let encode = parts.parts.iter().map(|part| {
         let member = &part.member;
-        encode(root, part, &quote!(&self.#member), &member_name(member))
+        let name = member_name(member);
+        encode_field(root, part.ty, part.serde, &quote!(&self.#member), &name)
     });
     let decode = decode(root, parts, "");
     let fields = value_fields(root, parts);
@@ -94,7 +95,7 @@ fn of_enum(source: &DataSource<'_>, variants: &[VariantSource<'_>]) -> TokenStre
         let fields = variant.parts.parts.iter().map(|part| {
             let local = &part.local;
             let name = format!("{}.{}", names::plain(ident), member_name(&part.member));
-            encode(root, part, &quote!(#local), &name)
+            encode_field(root, part.ty, part.serde, &quote!(#local), &name)
         });
         quote! {
             Self::#ident { #(#members: ref #locals,)* } => {
@@ -186,26 +187,35 @@ fn stubs(root: &Root) -> TokenStream {
     }
 }
 
-fn encode(root: &Root, part: &Part<'_>, value: &TokenStream, name: &str) -> TokenStream {
-    let ty = part.ty;
-    let function = if part.serde {
-        quote!(encode_serde_field)
-    } else {
-        quote!(encode_field)
-    };
-    quote!(#root::#function::<#ty>(__nb_writer, #value, #name)?;)
+/// Writes the field that `value` refers to.
+pub(super) fn encode_field(
+    root: &Root,
+    ty: &Type,
+    is_serde: bool,
+    value: &TokenStream,
+    name: &str,
+) -> TokenStream {
+    if is_serde {
+        return quote!(#root::encode_serde_field::<#ty>(__nb_writer, #value, #name)?;);
+    }
+    let written = quote!(<#ty as #root::NetabaseValue>::encode_value(#value, __nb_writer));
+    quote!(#root::name_field(#written, #name)?;)
+}
+
+/// Reads a field.
+pub(super) fn decode_field(root: &Root, ty: &Type, is_serde: bool, name: &str) -> TokenStream {
+    if is_serde {
+        return quote!(#root::decode_serde_field::<#ty>(__nb_reader, #name)?);
+    }
+    let read = quote!(<#ty as #root::NetabaseValue>::decode_value(__nb_reader));
+    quote!(#root::name_field(#read, #name)?)
 }
 
 fn decode(root: &Root, parts: &Parts<'_>, prefix: &str) -> TokenStream {
     let members = parts.parts.iter().map(|part| &part.member);
     let values = parts.parts.iter().map(|part| {
-        let (ty, name) = (part.ty, format!("{prefix}{}", member_name(&part.member)));
-        let function = if part.serde {
-            quote!(decode_serde_field)
-        } else {
-            quote!(decode_field)
-        };
-        quote!(#root::#function::<#ty>(__nb_reader, #name)?)
+        let name = format!("{prefix}{}", member_name(&part.member));
+        decode_field(root, part.ty, part.serde, &name)
     });
     quote!({ #(#members: #values,)* })
 }

@@ -232,10 +232,14 @@ const _: () = {
     impl ::renamed::__private::IndexOf<Post> for PostTagSecondaryKey {
         const POSITION: ::core::primitive::usize = 0;
     }
+    const _: fn() =
+        ::renamed::__private::assert_whole::<<String as ::renamed::__private::NetabaseKey>::Indexed, String>;
     #[automatically_derived]
     impl ::renamed::__private::IndexOf<Post> for PostByTitleSecondaryKey {
         const POSITION: ::core::primitive::usize = 1;
     }
+    const _: fn() =
+        ::renamed::__private::assert_whole::<<::std::string::String as ::renamed::__private::NetabaseKey>::Indexed, ::std::string::String>;
     #[automatically_derived]
     impl ::renamed::__private::SecondaryKeyOf for PostSecondaryKeys {
         fn position(&self) -> ::core::primitive::usize {
@@ -314,8 +318,8 @@ const _: () = {
                         <::std::collections::BTreeSet<PostTagSecondaryKey> as ::core::iter::FromIterator<
                             PostTagSecondaryKey,
                         >>::from_iter(::core::iter::Iterator::map(
-                            ::core::iter::IntoIterator::into_iter(&self.tags),
-                            |__nb_element: &String| PostTagSecondaryKey(::core::clone::Clone::clone(__nb_element)),
+                            ::renamed::__private::Entries::elements::<String>(&self.tags),
+                            |__nb_element| PostTagSecondaryKey(::core::clone::Clone::clone(__nb_element)),
                         )),
                     ),
                     PostSecondaryKeys::Tag,
@@ -337,11 +341,22 @@ const _: () = {
         }
         #[allow(unused_variables)]
         fn __encode_entries(&self, __nb_entries: &mut ::renamed::__private::Entries) {
-            ::renamed::__private::Entries::each::<String>(__nb_entries, 0, &self.tags);
-            ::renamed::__private::Entries::one::<::std::string::String>(
+            let __nb_encode = |__nb_key: &String, __nb_out: &mut ::std::vec::Vec<::core::primitive::u8>| {
+                <String as ::renamed::__private::NetabaseKey>::encode_key(__nb_key, __nb_out)
+            };
+            ::renamed::__private::Entries::each(
+                __nb_entries,
+                0,
+                ::renamed::__private::Entries::elements::<String>(&self.tags),
+                __nb_encode,
+            );
+            ::renamed::__private::Entries::one(
                 __nb_entries,
                 1,
                 &::renamed::__private::IntoIndexed::<::std::string::String>::into_indexed(Post::title_lower(self)),
+                |__nb_key: &::std::string::String, __nb_out: &mut ::std::vec::Vec<::core::primitive::u8>| {
+                    <::std::string::String as ::renamed::__private::NetabaseKey>::encode_key(__nb_key, __nb_out)
+                },
             );
         }
         fn schema(__nb_types: &mut ::renamed::__private::Types) -> ::renamed::__private::ModelSchema {
@@ -401,10 +416,22 @@ const _: () = {
             &self,
             __nb_writer: &mut ::renamed::__private::ValueWriter<'_>,
         ) -> ::core::result::Result<(), ::renamed::__private::ValueError> {
-            ::renamed::__private::encode_field::<Author>(__nb_writer, &self.author, "author")?;
-            ::renamed::__private::encode_field::<String>(__nb_writer, &self.slug, "slug")?;
-            ::renamed::__private::encode_field::<Option<u32>>(__nb_writer, &self.year, "year")?;
-            ::renamed::__private::encode_field::<Vec<String>>(__nb_writer, &self.tags, "tags")?;
+            ::renamed::__private::name_field(
+                <Author as ::renamed::__private::NetabaseValue>::encode_value(&self.author, __nb_writer),
+                "author",
+            )?;
+            ::renamed::__private::name_field(
+                <String as ::renamed::__private::NetabaseValue>::encode_value(&self.slug, __nb_writer),
+                "slug",
+            )?;
+            ::renamed::__private::name_field(
+                <Option<u32> as ::renamed::__private::NetabaseValue>::encode_value(&self.year, __nb_writer),
+                "year",
+            )?;
+            ::renamed::__private::name_field(
+                <Vec<String> as ::renamed::__private::NetabaseValue>::encode_value(&self.tags, __nb_writer),
+                "tags",
+            )?;
             ::renamed::__private::encode_serde_field::<Foreign<u8>>(__nb_writer, &self.r#type, "type")?;
             ::core::result::Result::Ok(())
         }
@@ -412,10 +439,22 @@ const _: () = {
             __nb_reader: &mut ::renamed::__private::ValueReader<'_>,
         ) -> ::core::result::Result<Self, ::renamed::__private::ValueError> {
             ::core::result::Result::Ok(Self {
-                author: ::renamed::__private::decode_field::<Author>(__nb_reader, "author")?,
-                slug: ::renamed::__private::decode_field::<String>(__nb_reader, "slug")?,
-                year: ::renamed::__private::decode_field::<Option<u32>>(__nb_reader, "year")?,
-                tags: ::renamed::__private::decode_field::<Vec<String>>(__nb_reader, "tags")?,
+                author: ::renamed::__private::name_field(
+                    <Author as ::renamed::__private::NetabaseValue>::decode_value(__nb_reader),
+                    "author",
+                )?,
+                slug: ::renamed::__private::name_field(
+                    <String as ::renamed::__private::NetabaseValue>::decode_value(__nb_reader),
+                    "slug",
+                )?,
+                year: ::renamed::__private::name_field(
+                    <Option<u32> as ::renamed::__private::NetabaseValue>::decode_value(__nb_reader),
+                    "year",
+                )?,
+                tags: ::renamed::__private::name_field(
+                    <Vec<String> as ::renamed::__private::NetabaseValue>::decode_value(__nb_reader),
+                    "tags",
+                )?,
                 r#type: ::renamed::__private::decode_serde_field::<Foreign<u8>>(__nb_reader, "type")?,
             })
         }

@@ -227,10 +227,14 @@ const _: () = {
     impl ::netabase_store::__private::IndexOf<User> for UserEmailSecondaryKey {
         const POSITION: ::core::primitive::usize = 0;
     }
+    const _: fn() =
+        ::netabase_store::__private::assert_whole::<<String as ::netabase_store::__private::NetabaseKey>::Indexed, String>;
     #[automatically_derived]
     impl ::netabase_store::__private::IndexOf<User> for UserAgeSecondaryKey {
         const POSITION: ::core::primitive::usize = 1;
     }
+    const _: fn() =
+        ::netabase_store::__private::assert_whole::<<u32 as ::netabase_store::__private::NetabaseKey>::Indexed, u32>;
     #[automatically_derived]
     impl ::netabase_store::__private::SecondaryKeyOf for UserSecondaryKeys {
         fn position(&self) -> ::core::primitive::usize {
@@ -369,18 +373,36 @@ const _: () = {
             &self,
             __nb_writer: &mut ::netabase_store::__private::ValueWriter<'_>,
         ) -> ::core::result::Result<(), ::netabase_store::__private::ValueError> {
-            ::netabase_store::__private::encode_field::<u64>(__nb_writer, &self.id, "id")?;
-            ::netabase_store::__private::encode_field::<String>(__nb_writer, &self.email, "email")?;
-            ::netabase_store::__private::encode_field::<u32>(__nb_writer, &self.age, "age")?;
+            ::netabase_store::__private::name_field(
+                <u64 as ::netabase_store::__private::NetabaseValue>::encode_value(&self.id, __nb_writer),
+                "id",
+            )?;
+            ::netabase_store::__private::name_field(
+                <String as ::netabase_store::__private::NetabaseValue>::encode_value(&self.email, __nb_writer),
+                "email",
+            )?;
+            ::netabase_store::__private::name_field(
+                <u32 as ::netabase_store::__private::NetabaseValue>::encode_value(&self.age, __nb_writer),
+                "age",
+            )?;
             ::core::result::Result::Ok(())
         }
         fn __decode_payload(
             __nb_reader: &mut ::netabase_store::__private::ValueReader<'_>,
         ) -> ::core::result::Result<Self, ::netabase_store::__private::ValueError> {
             ::core::result::Result::Ok(Self {
-                id: ::netabase_store::__private::decode_field::<u64>(__nb_reader, "id")?,
-                email: ::netabase_store::__private::decode_field::<String>(__nb_reader, "email")?,
-                age: ::netabase_store::__private::decode_field::<u32>(__nb_reader, "age")?,
+                id: ::netabase_store::__private::name_field(
+                    <u64 as ::netabase_store::__private::NetabaseValue>::decode_value(__nb_reader),
+                    "id",
+                )?,
+                email: ::netabase_store::__private::name_field(
+                    <String as ::netabase_store::__private::NetabaseValue>::decode_value(__nb_reader),
+                    "email",
+                )?,
+                age: ::netabase_store::__private::name_field(
+                    <u32 as ::netabase_store::__private::NetabaseValue>::decode_value(__nb_reader),
+                    "age",
+                )?,
             })
         }
     }

@@ -65,7 +65,7 @@ impl<L: Live> Versioned<L> {
         }
     }
 
-    #[cfg(any(feature = "sled", test))]
+    #[cfg(feature = "sled")]
     pub(super) fn live(&self) -> &L {
         &self.shared.live
     }

@@ -1,32 +1,17 @@
 //! The fields of a record: their values, and their names when something is wrong with them.
 
-use crate::value::{NetabaseValue, ValueError, ValueReader, ValueWriter};
+use crate::value::ValueError;
 
-/// Writes a field's value.
+/// Names the field in the error of its value.
+///
+/// Generic over no trait of the value, so that a type that cannot be stored is one message at the
+/// call that reads or writes it.
 ///
 /// # Errors
-/// Fails, naming the field, when the value does.
+/// Fails when the value did.
 #[inline]
-pub fn encode_field<T: NetabaseValue>(
-    writer: &mut ValueWriter<'_>,
-    value: &T,
-    field: &str,
-) -> Result<(), ValueError> {
-    value
-        .encode_value(writer)
-        .map_err(|error| in_field(error, field))
-}
-
-/// Reads a field's value.
-///
-/// # Errors
-/// Fails, naming the field, when the value does.
-#[inline]
-pub fn decode_field<T: NetabaseValue>(
-    reader: &mut ValueReader<'_>,
-    field: &str,
-) -> Result<T, ValueError> {
-    T::decode_value(reader).map_err(|error| in_field(error, field))
+pub fn name_field<R>(result: Result<R, ValueError>, field: &str) -> Result<R, ValueError> {
+    result.map_err(|error| in_field(error, field))
 }
 
 #[cold]

@@ -14,7 +14,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    codec::{EMPTY_ELEMENTS_MAX, decode_field, encode_field},
+    codec::{EMPTY_ELEMENTS_MAX, name_field},
     key::tests::{arb_bytes, arb_duration, arb_f32, arb_f64, arb_text},
 };
 
@@ -291,16 +291,17 @@ fn depth_is_bounded_both_ways() {
 fn an_error_names_the_field_and_the_place() {
     let mut out = vec![9; 3];
     let mut writer = ValueWriter::new(&mut out);
-    encode_field(&mut writer, &7_u8, "id").unwrap();
+    name_field(7_u8.encode_value(&mut writer), "id").unwrap();
     let early = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
-    let error = encode_field(&mut writer, &early, "created").unwrap_err();
+    let error = name_field(early.encode_value(&mut writer), "created").unwrap_err();
     assert_eq!(error.at, 1);
     let expected = "byte 1: field `created`: a system time before 1970 has no stored form";
     assert_eq!(error.to_string(), expected);
 
     let mut reader = ValueReader::new(&[1, 7]);
-    assert_eq!(decode_field::<u8>(&mut reader, "id").unwrap(), 1);
-    let error = decode_field::<bool>(&mut reader, "open").unwrap_err();
+    let id = name_field(u8::decode_value(&mut reader), "id");
+    assert_eq!(id.unwrap(), 1);
+    let error = name_field(bool::decode_value(&mut reader), "open").unwrap_err();
     assert!(error.what.starts_with("field `open`: "), "{error}");
     let error = reader.unknown_variant(3, "Kind");
     assert_eq!(error.to_string(), "byte 2: Kind has no variant 3");
