@@ -1,4 +1,4 @@
-//! JSON read back as the values that a store's description says it is; [`json`](super::json) tells
+//! JSON read back as the values that a store's description says it is; [`json`](mod@super::json) tells
 //! how each is written.
 
 use netabase_store::{Fields, NamedType, Shape, TypeBody, Value};
