@@ -17,19 +17,15 @@ use clap::{Args, Subcommand};
 #[cfg(feature = "sled")]
 use netabase_store::backends::sled::SledBackend;
 use netabase_store::{
-    RawStore, StoreError, StoreOptions,
+    RawStore,
     backends::{Engine, OpenBackend, redb::RedbBackend},
-    detect_engine,
 };
 use serde_json::json;
 
 use crate::{
-    engine::EngineArg,
+    engine::{EngineArg, engine_of, options},
     error::{Error, Result},
 };
-
-/// How many bytes of pages the engine keeps.
-const CACHE_BYTES: usize = 64 << 20;
 
 /// The arguments of `db`.
 #[derive(Debug, Args)]
@@ -239,24 +235,6 @@ fn compact<B: OpenBackend>(path: &Path, out: &mut dyn Write) -> Result<()> {
     .map_err(Error::Output)
 }
 
-fn engine_of(path: &Path) -> Result<EngineArg> {
-    match detect_engine(path)? {
-        Engine::Redb => Ok(EngineArg::Redb),
-        #[cfg(feature = "sled")]
-        Engine::Sled => Ok(EngineArg::Sled),
-        #[cfg(not(feature = "sled"))]
-        Engine::Sled => Err(Error::NoSled {
-            path: path.to_owned(),
-        }),
-        engine => {
-            let action = "be opened by this program";
-            Err(Error::Store(
-                StoreError::Unsupported { engine, action }.into(),
-            ))
-        }
-    }
-}
-
 /// Returns the engine of the store, or of the one that a call before was about to replace.
 fn engine_to_compact(path: &Path) -> Result<EngineArg> {
     match engine_of(path) {
@@ -272,10 +250,6 @@ fn old_of(path: &Path) -> PathBuf {
     let mut old = path.as_os_str().to_owned();
     old.push(".old");
     old.into()
-}
-
-fn options() -> StoreOptions {
-    StoreOptions::new().cache_bytes(CACHE_BYTES)
 }
 
 /// Opens a store for reading only, where its engine can.

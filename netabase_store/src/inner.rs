@@ -109,15 +109,6 @@ impl<B: Backend> Inner<B> {
         self.fresh_snapshot(generation)
     }
 
-    /// Calls `read` with the shared view of the last commit.
-    #[inline]
-    pub(crate) fn with_snapshot<R>(
-        &self,
-        read: impl FnOnce(&B::Snapshot) -> Result<R>,
-    ) -> Result<R> {
-        read(&*self.snapshot()?)
-    }
-
     #[cold]
     fn fresh_snapshot(&self, generation: u64) -> Result<Arc<B::Snapshot>> {
         let snapshot = Arc::new(self.core.backend.snapshot(&self.layout.tables)?);

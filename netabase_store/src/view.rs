@@ -128,8 +128,7 @@ impl<B: Backend> View for Live<B> {
         key: &[u8],
         read: impl FnOnce(&[u8]) -> R,
     ) -> Result<Option<R>> {
-        self.0
-            .with_snapshot(|snapshot| snapshot.get(table, key, read))
+        self.0.snapshot()?.get(table, key, read)
     }
 }
 
