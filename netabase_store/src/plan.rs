@@ -19,7 +19,7 @@ pub struct Entries {
 }
 
 /// One entry: its index and where its value stands in the bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mark {
     index: usize,
     start: usize,
@@ -86,6 +86,11 @@ impl Entries {
         self.marks.clear();
     }
 
+    /// Returns how long all values are together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Yields the encoded values of an index, ascending.
     pub fn of(&self, index: usize) -> impl Iterator<Item = &[u8]> {
         self.all()
@@ -115,7 +120,7 @@ impl Entries {
     fn sort_distinct(&mut self, first: usize) {
         let Self { bytes, marks } = self;
         let value = |mark: &Mark| bytes.get(mark.start..mark.end).unwrap_or_default();
-        let Some(tail) = marks.get_mut(first..) else {
+        let Some(tail @ [_, _, ..]) = marks.get_mut(first..) else {
             return;
         };
         // A set, or a list that its owner keeps sorted, costs one comparison an element.
@@ -148,8 +153,8 @@ pub(crate) fn claims<'a>(
     old: &'a Entries,
     new: &'a Entries,
 ) -> impl Iterator<Item = Claim<'a>> {
-    let has_unique = model.indexes.iter().any(|index| index.unique);
-    let changes = has_unique
+    let changes = model
+        .has_unique
         .then(|| Changes::new(old, new))
         .into_iter()
         .flatten();
@@ -213,16 +218,33 @@ impl<'a> Changes<'a> {
             new_at: 0,
         }
     }
+
+    /// Returns whether no change is left, where one comparison shows it: most writes change one
+    /// entry or none, and the rest stands where it stood.
+    fn rest_is_same(&self) -> bool {
+        let old = self.old.marks.get(self.old_at..).unwrap_or_default();
+        let new = self.new.marks.get(self.new_at..).unwrap_or_default();
+        if old != new {
+            return false;
+        }
+        // Sorting moves the marks of a collection, not its bytes.
+        let from = old.iter().map(|mark| mark.start).min().unwrap_or(0);
+        self.old.bytes.get(from..) == self.new.bytes.get(from..)
+    }
 }
 
 impl<'a> Iterator for Changes<'a> {
     type Item = Change<'a>;
 
     fn next(&mut self) -> Option<Change<'a>> {
+        if self.rest_is_same() {
+            return None;
+        }
         loop {
             let old = self.old.entry(self.old_at);
             let new = self.new.entry(self.new_at);
             let order = match (old, new) {
+                (Some(old), Some(new)) if old == new => Ordering::Equal,
                 (None, None) => return None,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
@@ -281,4 +303,56 @@ pub(crate) fn entry_primary<'a>(
     let mut reader = KeyReader::new(key);
     split.pass(&mut reader).ok()?;
     key.get(reader.position()..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(plain: &str, each: &[&str]) -> Entries {
+        let mut entries = Entries::default();
+        let encode = |text: &&str, out: &mut Vec<u8>| out.extend_from_slice(text.as_bytes());
+        entries.one(0, &plain, encode);
+        entries.each(1, each, encode);
+        entries
+    }
+
+    fn changes(old: &Entries, new: &Entries) -> Vec<String> {
+        let spell =
+            |sign, index, value: &[u8]| format!("{sign}{index}:{}", String::from_utf8_lossy(value));
+        let changes = Changes::new(old, new).map(|change| match change {
+            Change::Removed(index, value) => spell('-', index, value),
+            Change::Added(index, value) => spell('+', index, value),
+        });
+        changes.collect()
+    }
+
+    #[test]
+    fn only_what_differs_is_a_change() {
+        let base = entries("n", &["a", "b"]);
+        let cases = [
+            (entries("n", &["a", "b"]), vec![]),
+            (entries("n", &["b", "a", "a"]), vec![]),
+            (entries("m", &["a", "b"]), vec!["+0:m", "-0:n"]),
+            (entries("n", &["a"]), vec!["-1:b"]),
+            (entries("n", &["a", "b", "c"]), vec!["+1:c"]),
+            (
+                entries("o", &["c"]),
+                vec!["-0:n", "+0:o", "-1:a", "-1:b", "+1:c"],
+            ),
+            (Entries::default(), vec!["-0:n", "-1:a", "-1:b"]),
+        ];
+        for (new, wanted) in cases {
+            assert_eq!(changes(&base, &new), wanted);
+        }
+    }
+
+    /// Sorting leaves the bytes where they are: equal marks, and equal bytes from the first mark
+    /// on, do not make equal entries.
+    #[test]
+    fn a_change_before_the_first_mark_is_seen() {
+        let old = entries("n", &["b", "a"]);
+        let new = entries("m", &["c", "a"]);
+        assert_eq!(changes(&old, &new), ["+0:m", "-0:n", "-1:b", "+1:c"]);
+    }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Layout {
 pub(crate) struct ModelTables {
     pub(crate) rows: RowTable,
     pub(crate) indexes: Vec<IndexTable>,
+    /// Whether one of the indexes is unique.
+    pub(crate) has_unique: bool,
 }
 
 /// The table of a model's records.
@@ -105,8 +107,11 @@ impl ModelTables {
                 unique: index.unique,
             }
         });
-        let indexes = indexes.collect();
-        Self { rows, indexes }
+        Self {
+            rows,
+            indexes: indexes.collect(),
+            has_unique: model.indexes.iter().any(|index| index.unique),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     envelope,
     error::Result,
     index::Index,
-    key::{encode_key, with_encoded},
+    key::with_encoded,
     model::{IndexOf, KeyNewtype, NetabaseModelTrait, SecondaryKeyOf},
     query::{Query, Source, Split},
     tables::ModelTables,
@@ -165,11 +165,10 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
         key: impl Into<M::PrimaryKey>,
         change: impl FnOnce(&mut M),
     ) -> Result<Option<M>> {
-        let key = encode_key(&key.into());
         Scratch::with(|scratch| {
-            self.view.__write(|core| {
-                Write::<D, M, _>::new(core, &self.model).update(scratch, &key, change)
-            })
+            scratch.find(&key.into());
+            self.view
+                .__write(|core| Write::<D, M, _>::new(core, &self.model).update(scratch, change))
         })
     }
 
@@ -178,10 +177,10 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
     /// # Errors
     /// Fails when the engine does, or when the stored bytes have changed.
     pub fn remove(&self, key: impl Into<M::PrimaryKey>) -> Result<Option<M>> {
-        let key = encode_key(&key.into());
         Scratch::with(|scratch| {
+            scratch.find(&key.into());
             self.view
-                .__write_one(|core| Write::<D, M, _>::new(core, &self.model).remove(scratch, &key))
+                .__write_one(|core| Write::<D, M, _>::new(core, &self.model).remove(scratch))
         })
     }
 
@@ -215,11 +214,8 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
             let write = Write::<D, M, _>::new(core, &self.model);
             let (mut scratch, mut removed) = (Scratch::default(), 0);
             for key in keys {
-                removed += u64::from(
-                    write
-                        .remove(&mut scratch, &encode_key(&key.into()))?
-                        .is_some(),
-                );
+                scratch.find(&key.into());
+                removed += u64::from(write.remove(&mut scratch)?.is_some());
             }
             Ok(removed)
         })

@@ -185,7 +185,11 @@ impl<B: Backend> WriteCore<B> {
     /// Stores a value, or deletes the key.
     pub(crate) fn edit(&self, table: TableId, key: Vec<u8>, value: Option<EditValue>) {
         let edits = &mut *self.edits.borrow_mut();
-        let rows = edits.set.tables.entry(table).or_default();
+        let tables = &mut edits.set.tables;
+        let rows = match tables.get_mut(&table) {
+            Some(rows) => rows,
+            None => tables.entry(table).or_default(),
+        };
         let rows: &mut TableEdits = Arc::make_mut(rows);
         let key = EditKey::from(key);
         match &mut edits.undo {

@@ -7,7 +7,7 @@ use crate::{
     checksum::ENTRY_CHECKSUM_BYTES,
     envelope,
     error::{Result, StoreError},
-    key::KEY_BYTES_MAX,
+    key::{KEY_BYTES_MAX, NetabaseKey},
     model::NetabaseModelTrait,
     plan::{Claim, Edit, Entries, claims, plan_entries},
     tables::ModelTables,
@@ -27,6 +27,8 @@ pub(crate) struct Encoded {
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) new: Encoded,
+    /// The key of a record that is to be changed or removed.
+    pub(crate) key: Vec<u8>,
     old: Entries,
 }
 
@@ -34,6 +36,12 @@ pub(crate) struct Scratch {
 const SCRATCH_BYTES_MAX: usize = 1 << 20;
 
 impl Scratch {
+    /// Takes a key in place of the one before.
+    pub(crate) fn find<K: NetabaseKey>(&mut self, key: &K) {
+        self.key.clear();
+        key.encode_key(&mut self.key);
+    }
+
     /// Runs `work` with this thread's memory; a write inside a write gets memory of its own.
     pub(crate) fn with<R>(work: impl FnOnce(&mut Self) -> R) -> R {
         thread_local! {
@@ -63,17 +71,28 @@ impl Encoded {
         check_key(&model.rows.name, &self.key)?;
         self.entries.clear();
         record.__encode_entries(&mut self.entries);
-        for (index, value) in self.entries.all() {
-            let table = model.indexes.get(index).map_or("", |index| &index.table);
-            check_key(table, value)?;
-        }
+        check_entries(model, &self.entries)?;
         self.row.clear();
         let payload = |writer: &mut ValueWriter<'_>| record.__encode_payload(writer);
         envelope::seal(&model.rows, &self.key, &mut self.row, payload)
     }
 }
 
+/// Checks that no value of an index is too long.
+#[inline]
+fn check_entries(model: &ModelTables, entries: &Entries) -> Result<()> {
+    // None can be where they are not all together.
+    if entries.bytes() <= KEY_BYTES_MAX {
+        return Ok(());
+    }
+    entries.all().try_for_each(|(index, value)| {
+        let table = model.indexes.get(index).map_or("", |index| &index.table);
+        check_key(table, value)
+    })
+}
+
 /// Checks that a key, or the value of an index, is not too long.
+#[inline]
 pub(crate) fn check_key(table: &str, key: &[u8]) -> Result<()> {
     if key.len() > KEY_BYTES_MAX {
         let (table, bytes) = (table.to_owned(), key.len());
@@ -114,7 +133,7 @@ impl<'a, D, M: NetabaseModelTrait<D>, B: Backend> Write<'a, D, M, B> {
 
     /// Inserts or replaces the record in `scratch`.
     pub(crate) fn put(&self, scratch: &mut Scratch) -> Result<()> {
-        let Scratch { new, old } = scratch;
+        let Scratch { new, old, .. } = scratch;
         old.clear();
         if !self.model.indexes.is_empty() && self.find(new, old)? == Found::Same {
             return Ok(());
@@ -124,7 +143,7 @@ impl<'a, D, M: NetabaseModelTrait<D>, B: Backend> Write<'a, D, M, B> {
 
     /// Inserts the record in `scratch`, whose key is free.
     pub(crate) fn insert(&self, scratch: &mut Scratch) -> Result<()> {
-        let Scratch { new, old } = scratch;
+        let Scratch { new, old, .. } = scratch;
         if self
             .core
             .get(self.model.rows.id, &new.key, |_| ())?
@@ -138,22 +157,21 @@ impl<'a, D, M: NetabaseModelTrait<D>, B: Backend> Write<'a, D, M, B> {
         self.replace(old, new)
     }
 
-    /// Changes the record under `key`, if there is one.
+    /// Changes the record under the key in `scratch`, if there is one.
     pub(crate) fn update(
         &self,
         scratch: &mut Scratch,
-        key: &[u8],
         change: impl FnOnce(&mut M),
     ) -> Result<Option<M>> {
+        let Scratch { new, old, key } = scratch;
         let Some(mut record) = self.read(key)? else {
             return Ok(None);
         };
-        let Scratch { new, old } = scratch;
         old.clear();
         record.__encode_entries(old);
         change(&mut record);
         new.fill::<D, M>(self.model, &record)?;
-        if new.key != key {
+        if new.key != *key {
             let rows = &self.model.rows;
             return Err(StoreError::KeyChanged {
                 model: rows.name.clone(),
@@ -166,16 +184,16 @@ impl<'a, D, M: NetabaseModelTrait<D>, B: Backend> Write<'a, D, M, B> {
         Ok(Some(record))
     }
 
-    /// Removes the record under `key` and returns it, if there is one.
-    pub(crate) fn remove(&self, scratch: &mut Scratch, key: &[u8]) -> Result<Option<M>> {
+    /// Removes the record under the key in `scratch` and returns it, if there is one.
+    pub(crate) fn remove(&self, scratch: &mut Scratch) -> Result<Option<M>> {
+        let Scratch { new, old, key } = scratch;
         let Some(record) = self.read(key)? else {
             return Ok(None);
         };
-        let Scratch { new, old } = scratch;
         old.clear();
         record.__encode_entries(old);
         new.entries.clear();
-        self.core.edit(self.model.rows.id, key.to_vec(), None);
+        self.core.edit(self.model.rows.id, key.clone(), None);
         plan_entries(self.model, key, old, &new.entries, &mut |edit| {
             self.apply(edit)
         });

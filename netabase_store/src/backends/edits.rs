@@ -18,19 +18,27 @@ pub struct EditKey {
 
 /// The first bytes of a key, filled up with zeros; equal heads decide nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Head(u128);
+pub(crate) struct Head(u64, u64);
 
 impl Head {
     #[inline]
     fn of(bytes: &[u8]) -> Self {
-        if let Some(head) = bytes.first_chunk::<HEAD_BYTES>() {
-            return Self(u128::from_be_bytes(*head));
+        if let Some(head) = bytes.first_chunk() {
+            return Self::from(head);
         }
         let mut head = [0; HEAD_BYTES];
         for (to, from) in head.iter_mut().zip(bytes) {
             *to = *from;
         }
-        Self(u128::from_be_bytes(head))
+        Self::from(&head)
+    }
+}
+
+impl From<&[u8; HEAD_BYTES]> for Head {
+    #[inline]
+    fn from(bytes: &[u8; HEAD_BYTES]) -> Self {
+        let bytes = u128::from_be_bytes(*bytes);
+        Self((bytes >> 64) as u64, bytes as u64)
     }
 }
 
@@ -50,6 +58,27 @@ impl From<Vec<u8>> for EditKey {
             bytes: bytes.into_boxed_slice(),
         }
     }
+}
+
+/// Compares keys by their heads, which nearly always decides: one branch after the other, so that a
+/// search goes on from where it falls.
+#[inline]
+fn compare((head, bytes): (Head, &[u8]), (other, others): (Head, &[u8])) -> Ordering {
+    if head.0 != other.0 {
+        return if head.0 < other.0 {
+            Ordering::Less
+        } else {
+            Ordering::Greater
+        };
+    }
+    if head.1 != other.1 {
+        return if head.1 < other.1 {
+            Ordering::Less
+        } else {
+            Ordering::Greater
+        };
+    }
+    bytes.cmp(others)
 }
 
 /// A key to look for: its head is made once, not at every comparison.
@@ -96,7 +125,7 @@ impl<'a> Borrow<dyn Keyed + 'a> for EditKey {
 impl Ord for dyn Keyed + '_ {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        self.parts().cmp(&other.parts())
+        compare(self.parts(), other.parts())
     }
 }
 
@@ -137,7 +166,7 @@ impl Borrow<[u8]> for EditKey {
 impl Ord for EditKey {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        self.parts().cmp(&other.parts())
+        compare(self.parts(), other.parts())
     }
 }
 
@@ -180,6 +209,9 @@ impl EditValue {
 impl From<&[u8]> for EditValue {
     #[inline]
     fn from(bytes: &[u8]) -> Self {
+        if bytes.len() > INLINE_BYTES {
+            return Self(Stored::Heap(bytes.into()));
+        }
         let mut inline = [0; INLINE_BYTES];
         match (inline.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
             (Some(short), Ok(len)) => {

@@ -58,8 +58,11 @@ text! {
 /// Appends the encoding of a text.
 #[inline]
 pub(crate) fn encode_text(bytes: &[u8], out: &mut Vec<u8>) {
-    out.reserve(bytes.len() + 1);
-    escape(bytes, out);
+    if has_low(bytes) {
+        escape(bytes, out);
+    } else {
+        out.extend_from_slice(bytes);
+    }
     out.push(END);
 }
 
@@ -120,18 +123,46 @@ fn split_low(bytes: &[u8]) -> Option<(&[u8], u8, &[u8])> {
     Some((run, *low, tail))
 }
 
+/// Finds the first byte that is an end or an escape.
 #[inline]
 fn find_low(bytes: &[u8]) -> Option<usize> {
-    let (chunks, _) = bytes.as_chunks::<LANES>();
-    let has_low = |chunk: &[u8; LANES]| {
-        chunk
-            .iter()
-            .fold(false, |low, byte| low | (*byte <= ESCAPE))
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.iter().position(|byte| *byte <= ESCAPE);
     };
-    let clean = chunks.iter().position(has_low).unwrap_or(chunks.len()) * LANES;
-    let at = bytes
-        .get(clean..)?
+    let (chunks, _) = bytes.as_chunks();
+    for (at, chunk) in chunks.iter().enumerate() {
+        if let Some(low) = first_low(chunk) {
+            return Some(at * LANES + low);
+        }
+    }
+    // What is left over is looked at together with bytes that are known to be high.
+    first_low(last).map(|low| bytes.len() - LANES + low)
+}
+
+/// Finds the first low byte of a chunk: subtracting 2 from every byte at once sets the top bit of
+/// those below 2, and a borrow misleads only above the first of them.
+#[inline]
+fn first_low(chunk: &[u8; LANES]) -> Option<usize> {
+    const TWOS: u128 = u128::from_ne_bytes([ESCAPE + 1; LANES]);
+    const TOPS: u128 = u128::from_ne_bytes([0x80; LANES]);
+    let bytes = u128::from_le_bytes(*chunk);
+    let low = bytes.wrapping_sub(TWOS) & !bytes & TOPS;
+    (low != 0).then(|| low.trailing_zeros() as usize / 8)
+}
+
+/// Returns whether a byte is an end or an escape; most texts have none.
+#[inline]
+fn has_low(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<LANES>() else {
+        return any_low(bytes);
+    };
+    let (chunks, _) = bytes.as_chunks::<LANES>();
+    chunks.iter().any(|chunk| any_low(chunk)) || any_low(last)
+}
+
+#[inline]
+fn any_low(bytes: &[u8]) -> bool {
+    bytes
         .iter()
-        .position(|byte| *byte <= ESCAPE)?;
-    Some(clean + at)
+        .fold(false, |low, byte| low | (*byte <= ESCAPE))
 }
