@@ -79,7 +79,7 @@ struct ReportArgs {
 struct LoadArgs {
     /// The store to write, where nothing may be yet
     file: PathBuf,
-    /// The dump, plain or compressed by gzip, xz or zstd; `-` for standard input
+    /// The dump, plain or compressed by gzip, xz, zstd or bzip2; `-` for standard input
     #[arg(default_value = "-")]
     input: PathBuf,
     /// The engine of the new store

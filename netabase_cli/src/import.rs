@@ -1,7 +1,6 @@
 //! `netabase import`: reads what Nix prints into a store.
 
 pub(crate) mod input;
-mod zstd;
 
 use std::{
     io::Write,
@@ -42,10 +41,10 @@ enum What {
     /// Import what `nix path-info --json` prints
     ///
     /// Takes the output of every version of Nix: an array, a map, the wrappers of the versions 2 and
-    /// 3, or JSON Lines; plain or compressed by gzip, xz or zstd, which is told by the content.
-    /// Paths that are in the store already are replaced where they differ, so the same import twice
-    /// changes nothing. An input of up to 1,024 paths is stored in one transaction; a larger one in
-    /// batches of that many, each stored wholly or not at all.
+    /// 3, or JSON Lines; plain or compressed by gzip, xz, zstd or bzip2, which is told by the
+    /// content. Paths that are in the store already are replaced where they differ, so the same
+    /// import twice changes nothing. An input of up to 1,024 paths is stored in one transaction; a
+    /// larger one in batches of that many, each stored wholly or not at all.
     PathInfo(PathInfoArgs),
 }
 

@@ -107,6 +107,33 @@ fn tree(package: &str, edges: &str, more: &[&str]) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
+/// What cargo says of the tree of `nix_core`, on every target: a line a package, and one a feature.
+fn features_of_nix_core() -> Vec<String> {
+    let arguments = "tree -p nix_core -e normal,features --target all --prefix none";
+    let arguments: Vec<_> = arguments.split(' ').collect();
+    let tree = files::cargo(&arguments);
+    tree.lines().map(str::to_owned).collect()
+}
+
+/// Whether a package has the crate `cc` in its tree for the sake of BLAKE3 alone, whose build script
+/// lists it and, with the feature `pure`, does not call it.
+fn compiles_no_c(package: &str) -> bool {
+    let arguments = [
+        "tree",
+        "-p",
+        package,
+        "-e",
+        "normal,build,dev",
+        "--prefix",
+        "none",
+    ];
+    let inverted = ["-i", "cc", "--depth", "1"];
+    let users = files::cargo(&[&arguments[..], &inverted].concat());
+    let mut users = users.lines().skip(1);
+    let is_pure = |line: &String| line.starts_with("blake3 feature \"pure\"");
+    users.all(|line| line.starts_with("blake3 ")) && features_of_nix_core().iter().any(is_pure)
+}
+
 fn is_c_build(name: &str) -> bool {
     let is_sys = name.ends_with("-sys") && !RUST_SYS.contains(&name);
     is_sys || C_BUILDERS.contains(&name)
@@ -176,6 +203,24 @@ fn store_knows_nothing_of_nix_and_runs_no_futures() {
 }
 
 #[test]
+fn nix_core_stands_without_std_and_without_randomness() {
+    let effects = ["getrandom", "rand", "rand_core", "tokio"];
+    let wrong = features_of_nix_core().into_iter().filter(|line| {
+        let name = line.split_whitespace().next().unwrap_or_default();
+        line.contains("feature \"std\"") || effects.contains(&name) || is_async(name)
+    });
+    files::none("in the tree of nix_core", wrong);
+}
+
+#[test]
+fn nix_core_is_declared_to_have_no_std_and_no_unsafe_code() {
+    let lib = files::text("nix_core/src/lib.rs");
+    for attribute in ["#![no_std]", "#![forbid(unsafe_code)]"] {
+        assert!(lib.lines().any(|line| line == attribute), "{attribute}");
+    }
+}
+
+#[test]
 fn nix_store_runs_no_futures() {
     let tree = tree("nix_store", "normal,features", &["--all-features"]);
     files::none(
@@ -189,7 +234,8 @@ fn quickstart_builds_no_c_no_sled_and_no_async_runtime() {
     let tree = tree("netabase", "normal,build,dev", &[]);
     let wrong = tree
         .into_iter()
-        .filter(|name| name == "sled" || is_async(name) || is_c_build(name));
+        .filter(|name| name == "sled" || is_async(name) || is_c_build(name))
+        .filter(|name| name != "cc" || !compiles_no_c("netabase"));
     files::none("in the tree of the quickstart", wrong);
 }
 

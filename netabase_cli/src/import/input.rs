@@ -6,26 +6,13 @@ use std::{
     path::Path,
 };
 
-use flate2::bufread::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
-use lzma_rust2::XzReader;
+use nix_io::compression::{Compression, Limits, decompress};
 
-use crate::{
-    error::{Error, Result},
-    import::zstd::ZstdReader,
-};
-
-/// How much memory the dictionary of an xz stream may take.
-const XZ_KIB_MAX: u32 = 128 << 10;
+use crate::error::{Error, Result};
 
 /// How many bytes are read at once.
 const BUFFER_BYTES: usize = 64 << 10;
-
-const GZIP: &[u8] = &[0x1f, 0x8b];
-const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// The magic of a frame that holds no data: its first byte is 0x50 to 0x5f.
-const ZSTD_SKIPPABLE: &[u8] = &[0x2a, 0x4d, 0x18];
 
 /// An open input.
 pub(crate) struct Input {
@@ -54,7 +41,7 @@ impl Input {
             (Box::new(file), len)
         };
         let bar = progress(len);
-        let text = decompress(bar.wrap_read(raw)).map_err(error)?;
+        let text = decompressed(bar.wrap_read(raw)).map_err(error)?;
         Ok(Self { text, bar })
     }
 }
@@ -78,28 +65,16 @@ fn progress(len: Option<u64>) -> ProgressBar {
 }
 
 /// Tells by the first bytes how the input is compressed.
-fn decompress(mut raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
+fn decompressed(mut raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
     let mut head = Vec::new();
-    raw.by_ref().take(XZ.len() as u64).read_to_end(&mut head)?;
-    let skippable = head.first().is_some_and(|byte| byte >> 4 == 5)
-        && head
-            .get(1..)
-            .is_some_and(|rest| rest.starts_with(ZSTD_SKIPPABLE));
-    let (zstd, gzip, xz) = (
-        head.starts_with(ZSTD),
-        head.starts_with(GZIP),
-        head.starts_with(XZ),
-    );
+    let head_bytes = Compression::MAGIC_BYTES_MAX as u64;
+    raw.by_ref().take(head_bytes).read_to_end(&mut head)?;
+    let compression = Compression::detect(&head);
     let whole = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(head).chain(raw));
-    let text: Box<dyn Read> = if zstd || skippable {
-        Box::new(ZstdReader::new(whole))
-    } else if gzip {
-        Box::new(MultiGzDecoder::new(whole))
-    } else if xz {
-        Box::new(XzReader::new_mem_limit(whole, true, XZ_KIB_MAX))
-    } else {
+    let Some(compression) = compression else {
         return Ok(Box::new(whole));
     };
+    let text = decompress(compression, whole, Limits::default()).map_err(io::Error::other)?;
     Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, text)))
 }
 
@@ -107,11 +82,16 @@ fn decompress(mut raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
 mod tests {
     use std::io::Write;
 
-    use flate2::{Compression, write::GzEncoder};
-    use lzma_rust2::{XzOptions, XzWriter};
-    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    use nix_io::compression::{Level, compress};
 
     use super::*;
+
+    const TOLD: [Compression; 4] = [
+        Compression::Zstd,
+        Compression::Gzip,
+        Compression::Xz,
+        Compression::Bzip2,
+    ];
 
     fn text() -> Vec<u8> {
         (0..50_000_u32)
@@ -119,34 +99,25 @@ mod tests {
             .collect()
     }
 
-    fn zstd(text: &[u8]) -> Vec<u8> {
-        compress_to_vec(text, CompressionLevel::Fastest)
-    }
-
-    fn gzip(text: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(text).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn xz(text: &[u8]) -> Vec<u8> {
-        let mut encoder = XzWriter::new(Vec::new(), XzOptions::with_preset(1)).unwrap();
-        encoder.write_all(text).unwrap();
-        encoder.finish().unwrap()
+    fn packed(compression: Compression, text: &[u8]) -> Vec<u8> {
+        let mut file = compress(compression, Level::Number(1), Vec::new()).unwrap();
+        file.write_all(text).unwrap();
+        file.finish().unwrap()
     }
 
     fn read(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
         let mut found = Vec::new();
-        decompress(Cursor::new(bytes))?.read_to_end(&mut found)?;
+        decompressed(Cursor::new(bytes))?.read_to_end(&mut found)?;
         Ok(found)
     }
 
     #[test]
     fn every_compression_is_told_by_its_content() {
         let text = text();
-        for bytes in [text.clone(), zstd(&text), gzip(&text), xz(&text)] {
-            assert!(read(bytes).unwrap() == text);
+        for compression in TOLD {
+            assert!(read(packed(compression, &text)).unwrap() == text);
         }
+        assert!(read(text.clone()).unwrap() == text);
         assert_eq!(read(Vec::new()).unwrap(), b"");
         assert_eq!(read(b"[".to_vec()).unwrap(), b"[");
     }
@@ -155,26 +126,19 @@ mod tests {
     fn parts_that_were_compressed_alone_are_read_as_one() {
         let text = text();
         let (first, second) = text.split_at(text.len() / 3);
-        let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
-        for parts in [
-            vec![
-                zstd(first),
-                skippable.clone(),
-                zstd(second),
-                skippable.clone(),
-            ],
-            vec![skippable, zstd(first), zstd(second)],
-            vec![gzip(first), gzip(second)],
-            vec![xz(first), xz(second)],
-        ] {
+        for compression in TOLD {
+            let parts = [packed(compression, first), packed(compression, second)];
             assert!(read(parts.concat()).unwrap() == text);
         }
+        let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+        assert!(read([skippable, packed(Compression::Zstd, &text)].concat()).unwrap() == text);
     }
 
     #[test]
     fn a_compressed_input_that_is_cut_or_damaged_is_an_error() {
         let text = text();
-        for bytes in [zstd(&text), gzip(&text), xz(&text)] {
+        for compression in TOLD {
+            let bytes = packed(compression, &text);
             for len in [7, 20, bytes.len() / 2, bytes.len() - 1] {
                 assert!(
                     read(bytes[..len].to_vec()).is_err(),

@@ -2,9 +2,7 @@
 
 use std::io::Write;
 
-use flate2::{Compression, write::GzEncoder};
-use lzma_rust2::{XzOptions, XzWriter};
-use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use nix_io::compression::{Compression, Level, compress};
 use serde_json::{Value, json};
 
 use crate::support::{ENGINES, Graph, Place, feed, ok, sample, shared, text};
@@ -60,15 +58,17 @@ fn a_changed_path_is_updated_with_its_indexes() {
 fn every_compression_is_told_by_the_content() {
     let place = Place::new();
     let plain = std::fs::read(sample("path-info.json")).expect("the sample");
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(&plain).expect("to memory");
-    let mut xz = XzWriter::new(Vec::new(), XzOptions::with_preset(1)).expect("options");
-    xz.write_all(&plain).expect("to memory");
-    let inputs = [
-        gzip.finish().expect("to memory"),
-        xz.finish().expect("to memory"),
-        compress_to_vec(&*plain, CompressionLevel::Fastest),
+    let told = [
+        Compression::Gzip,
+        Compression::Xz,
+        Compression::Zstd,
+        Compression::Bzip2,
     ];
+    let inputs = told.map(|compression| {
+        let mut file = compress(compression, Level::Number(1), Vec::new()).expect("built");
+        file.write_all(&plain).expect("to memory");
+        file.finish().expect("to memory")
+    });
     let summary = "imported 324 paths (324 new, 0 updated, 0 unchanged; 0 not valid)";
     for (number, input) in inputs.iter().enumerate() {
         let file = place.file("misleading.json", input);

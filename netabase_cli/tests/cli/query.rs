@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use netabase_store::RedbStore;
+use nix_io::compression::{Compression, Limits, decompress};
 use nix_store::db::models::{StoreDefinition, StorePath};
 use serde_json::Value;
 
@@ -42,7 +43,8 @@ fn the_real_store_paths_are_answered_as_their_json_says() {
 
 fn decompressed(file: &std::path::Path) -> Vec<Value> {
     let file = std::fs::File::open(file).expect("the data");
-    let text = ruzstd::decoding::StreamingDecoder::new(file).expect("one zstd frame");
+    let file = std::io::BufReader::new(file);
+    let text = decompress(Compression::Zstd, file, Limits::default()).expect("it is built");
     let lines = serde_json::Deserializer::from_reader(std::io::BufReader::new(text));
     lines
         .into_iter()

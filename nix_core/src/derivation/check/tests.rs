@@ -1,0 +1,228 @@
+use alloc::format;
+
+use core::convert::Infallible;
+
+use crate::store_path::{StoreDir, StorePathName};
+
+use super::*;
+
+type Result<T> = core::result::Result<T, CheckError<Infallible>>;
+
+fn read(text: &str) -> Derivation {
+    let name = StorePathName::new("x").expect("a name");
+    Derivation::parse_aterm(&StoreDir::default(), name, text.as_bytes()).expect(text)
+}
+
+fn fill(derivation: Derivation) -> Result<CheckedDerivation> {
+    let others = BTreeMap::new();
+    derivation.fill_outputs(&mut DerivationModulo::new(&StoreDir::default(), &others))
+}
+
+fn check(derivation: Derivation) -> Result<CheckedDerivation> {
+    let others = BTreeMap::new();
+    derivation.check(&mut DerivationModulo::new(&StoreDir::default(), &others))
+}
+
+fn path(base_name: &str) -> StorePath {
+    StorePath::from_base_name(base_name).expect("a store path")
+}
+
+fn unfilled() -> Derivation {
+    read(r#"Derive([("dev","","",""),("out","","","")],[],[],"s","b",[],[("dev",""),("out","")])"#)
+}
+
+#[test]
+fn what_is_filled_in_passes_the_check_and_stays_the_same() {
+    let filled = fill(unfilled()).expect("outputs that can be filled in");
+    for (name, path) in filled.output_paths() {
+        let output = DerivationOutput::InputAddressed(path.clone());
+        assert_eq!(filled.outputs[name], output);
+        let value = StoreDir::default().print(path);
+        assert_eq!(filled.env[name.as_str().as_bytes()], value.as_str());
+    }
+    assert_eq!(filled.output_paths().len(), 2);
+    let derivation = filled.clone().into_derivation();
+    assert_eq!(check(derivation.clone()), Ok(filled.clone()));
+    assert_eq!(fill(derivation), Ok(filled));
+}
+
+#[test]
+fn a_missing_variable_counts_as_an_empty_one() {
+    let mut derivation = unfilled();
+    derivation.env.clear();
+    assert_eq!(fill(derivation), fill(unfilled()));
+}
+
+#[test]
+fn fixed_outputs_get_their_variable() {
+    let mut derivation = unfilled();
+    let address = "fixed:sha256:1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s";
+    let address = address.parse().expect("a content address");
+    let out = OutputName::out();
+    derivation.outputs = BTreeMap::from([(out.clone(), DerivationOutput::Fixed(address))]);
+    let expected = path("wg5dqh07jh5lgg9nvzq5skm9i3qkhl00-x");
+    let found = Some(ByteString::default());
+    let refused = CheckError::Variable {
+        output: out.clone(),
+        found,
+        expected: expected.clone(),
+    };
+    assert_eq!(check(derivation.clone()), Err(refused));
+    let mut without = derivation.clone();
+    without.env.clear();
+    let refused = CheckError::Variable {
+        output: out.clone(),
+        found: None,
+        expected: expected.clone(),
+    };
+    assert_eq!(check(without.clone()), Err(refused));
+    assert!(fill(without).is_ok());
+    let filled = fill(derivation).expect("a fixed output");
+    assert_eq!(
+        filled.output_paths(),
+        &BTreeMap::from([(out, expected.clone())])
+    );
+    assert_eq!(
+        filled.env[b"out".as_slice()],
+        *StoreDir::default().print(&expected)
+    );
+}
+
+#[test]
+fn floating_and_impure_outputs_are_left_alone() {
+    for hash in ["", "impure"] {
+        let text = format!(r#"Derive([("out","","r:sha256","{hash}")],[],[],"s","b",[],[])"#);
+        let filled = fill(read(&text)).expect("nothing to fill in");
+        assert_eq!(*filled, read(&text));
+        assert!(filled.output_paths().is_empty());
+        assert_eq!(check(read(&text)), Ok(filled));
+    }
+}
+
+#[test]
+fn wrong_and_missing_paths_and_variables_are_refused() {
+    let filled = fill(unfilled()).expect("outputs that can be filled in");
+    let (out, dev) = (OutputName::out(), OutputName::new("dev").expect("a name"));
+    let wrong = path("g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-wrong");
+    let expected = filled.output_paths()[&out].clone();
+
+    let mut derivation = filled.clone().into_derivation();
+    derivation
+        .outputs
+        .insert(out.clone(), DerivationOutput::InputAddressed(wrong.clone()));
+    let refused = CheckError::OutputPath {
+        output: out.clone(),
+        found: wrong.clone(),
+        expected: expected.clone(),
+    };
+    assert_eq!(check(derivation.clone()), Err(refused.clone()));
+    assert_eq!(fill(derivation), Err(refused));
+
+    let mut derivation = filled.clone().into_derivation();
+    derivation.outputs.retain(|name, _| *name == out);
+    let same_paths = check(derivation).expect_err("the outputs are part of the hash");
+    assert!(
+        matches!(same_paths, CheckError::OutputPath { .. }),
+        "{same_paths:?}"
+    );
+
+    let not_filled = CheckError::NotFilled {
+        output: dev.clone(),
+        expected: filled.output_paths()[&dev].clone(),
+    };
+    assert_eq!(check(unfilled()), Err(not_filled));
+
+    for found in [
+        Some(ByteString::from("/nix/store")),
+        Some(ByteString::default()),
+        None,
+    ] {
+        let mut derivation = filled.clone().into_derivation();
+        match found.clone() {
+            Some(value) => drop(derivation.env.insert("out".into(), value)),
+            None => drop(derivation.env.remove(b"out".as_slice())),
+        }
+        // The variable is part of what is hashed only by being there.
+        if found.is_none() {
+            assert!(matches!(
+                check(derivation),
+                Err(CheckError::OutputPath { .. })
+            ));
+            continue;
+        }
+        let refused = CheckError::Variable {
+            output: out.clone(),
+            found,
+            expected: expected.clone(),
+        };
+        assert_eq!(check(derivation), Err(refused));
+    }
+    let mut derivation = unfilled();
+    derivation.env.insert("out".into(), "/nix/store".into());
+    assert!(matches!(fill(derivation), Err(CheckError::Variable { .. })));
+}
+
+#[test]
+fn outputs_of_different_kinds_are_refused() {
+    let text = r#"Derive([("a","","",""),("out","","sha256","")],[],[],"s","b",[],[])"#;
+    let own = UnhashableError::Type(super::super::DerivationTypeError::Mixed);
+    assert_eq!(
+        fill(read(text)),
+        Err(CheckError::Modulo(ModuloError::Own(own.clone())))
+    );
+    assert_eq!(
+        check(read(text)),
+        Err(CheckError::Modulo(ModuloError::Own(own)))
+    );
+}
+
+#[test]
+fn what_could_not_be_read_back_is_refused() {
+    for system in ["a\"b", "a\\b"] {
+        let mut derivation = unfilled();
+        derivation.system = system.into();
+        assert_eq!(fill(derivation.clone()), Err(CheckError::System));
+        assert_eq!(check(derivation), Err(CheckError::System));
+    }
+    let path = path("g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-x.drv");
+    let mut derivation = read(r#"Derive([("out","","r:sha256","")],[],[],"s","b",[],[])"#);
+    derivation
+        .inputs
+        .derivations
+        .insert(path.clone(), InputOutputs::default());
+    assert_eq!(
+        check(derivation.clone()),
+        Err(CheckError::NoOutputsUsed { path: path.clone() })
+    );
+
+    let mut used = InputOutputs {
+        outputs: [OutputName::out()].into(),
+        dynamic: BTreeMap::new(),
+    };
+    for depth in 0..=DYNAMIC_DEPTH_MAX {
+        derivation
+            .inputs
+            .derivations
+            .insert(path.clone(), used.clone());
+        assert!(check(derivation.clone()).is_ok(), "{depth}");
+        let dynamic = BTreeMap::from([(OutputName::out(), used)]);
+        used = InputOutputs {
+            outputs: [].into(),
+            dynamic,
+        };
+    }
+    derivation.inputs.derivations.insert(path.clone(), used);
+    assert_eq!(check(derivation), Err(CheckError::TooDeep { path }));
+}
+
+#[test]
+fn an_output_name_too_long_for_its_path_is_refused() {
+    let mut derivation = unfilled();
+    let name = "n".repeat(208);
+    derivation.name = StorePathName::new(&name).expect("a name");
+    let refused = fill(derivation).expect_err("209 bytes and a dash are too many");
+    assert!(
+        matches!(refused, CheckError::Modulo(ModuloError::Own(_))),
+        "{refused:?}"
+    );
+}

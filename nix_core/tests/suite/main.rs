@@ -1,0 +1,8 @@
+//! What the chapters promise together, and what they make of the vectors of NixOS/nix.
+
+mod derivation;
+mod drv_json;
+mod foundation;
+mod info;
+mod nix_instantiate;
+mod vectors;
