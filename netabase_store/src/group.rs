@@ -1,227 +1,398 @@
-//! Group commit: single writes that wait for one another become one commit of the engine.
+//! Group commit: single writes that come while another one is being committed share a commit.
 //!
-//! A writer that others wait for leaves its edits to the next one, which plans on top of them. The
-//! last in line, or the one that fills the group, applies the edits of all as one commit, and each
-//! write returns after it. A transaction of the user never holds the edits of others: it applies
-//! them before it begins.
+//! The first to come leads: it waits for the writer's turn, plans its own write and then those of
+//! all who have come meanwhile, applies the edits of all as one commit, and answers each. Who comes
+//! after that finds no leader and leads the next group. A thread that is not the leader sleeps once
+//! and wakes once. Each write stands and falls alone until the commit, which all share.
 
 use std::{
     mem,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
     },
-    thread,
+    thread::{self, Thread},
 };
 
 use crate::{
-    backends::{Backend, WriteSet},
-    error::{Result, StoreError},
+    backends::Backend,
+    error::Result,
     inner::{Durability, Inner},
+    tables::ModelTables,
     txn::WriteCore,
-    writer::{WriterGuard, locked},
+    write::Scratch,
+    writer::locked,
 };
 
-/// How many writes share a commit at most.
-const MEMBERS_MAX: u64 = 256;
+/// One write: it plans what `Scratch` holds on top of the group's edits so far. A function and not
+/// a closure, so that another thread can run it for a record that cannot be sent there.
+pub(crate) type Work<B> = fn(&WriteCore<B>, &ModelTables, &mut Scratch) -> Result<()>;
 
-/// The group that is being gathered, and how far groups have come.
-#[derive(Debug, Default)]
-pub(crate) struct Group {
-    /// Touched by the holder of the writer's lock only.
-    gathered: Mutex<Members>,
-    finished: Mutex<Finished>,
-    changed: Condvar,
-    begun: AtomicU64,
-    last_count: AtomicU64,
+/// How a write ended: with a result, or a panic to be passed on.
+type Ended = thread::Result<Result<()>>;
+
+/// Those who wait for a leader to run their writes.
+pub(crate) struct Group<B: Backend> {
+    queue: Mutex<Queue<B>>,
+    last_count: AtomicUsize,
 }
 
-/// The writes of one group.
-#[derive(Debug, Default)]
-pub(crate) struct Members {
-    set: WriteSet,
-    number: u64,
-    count: u64,
-    sync: bool,
+struct Queue<B: Backend> {
+    waiting: Vec<Follower<B>>,
+    /// Whether a leader will look here again before it commits.
+    is_led: bool,
 }
 
-#[derive(Debug, Default)]
-struct Finished {
-    number: u64,
-    failed: bool,
+/// A write that another thread runs.
+struct Follower<B: Backend> {
+    work: Work<B>,
+    model: Arc<ModelTables>,
+    scratch: Scratch,
+    reply: Arc<Reply>,
 }
 
-impl Group {
-    /// Takes over the group that is being gathered, or starts one.
-    fn take(&self) -> Members {
-        let mut members = mem::take(&mut *locked(&self.gathered));
-        if members.count == 0 {
-            members.number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
-        }
-        members
-    }
+/// Where the thread of a follower finds its answer.
+struct Reply {
+    answer: Mutex<Option<(Scratch, Ended)>>,
+    thread: Thread,
+}
 
-    fn finish(&self, number: u64, count: u64, is_applied: bool) {
-        self.last_count.store(count, Ordering::Relaxed);
-        let mut finished = locked(&self.finished);
-        if is_applied {
-            finished.number = number;
-        } else {
-            finished.failed = true;
-        }
-        self.changed.notify_all();
-    }
-
-    fn wait_for(&self, number: u64, failed: impl Fn() -> StoreError) -> Result<()> {
-        let mut finished = locked(&self.finished);
-        loop {
-            if finished.number >= number {
-                return Ok(());
-            }
-            if finished.failed {
-                return Err(failed().into());
-            }
-            finished = self
-                .changed
-                .wait(finished)
-                .unwrap_or_else(PoisonError::into_inner);
+impl<B: Backend> Default for Group<B> {
+    fn default() -> Self {
+        Self {
+            queue: Mutex::new(Queue {
+                waiting: Vec::new(),
+                is_led: false,
+            }),
+            last_count: AtomicUsize::new(0),
         }
     }
+}
 
-    /// Returns whether another writer will take the group over. The members of a group just
-    /// applied are on their way back: they get a moment to arrive.
-    fn is_awaited(&self, guard: &WriterGuard) -> bool {
-        if !guard.is_awaited() && self.last_count.load(Ordering::Relaxed) > 1 {
+impl<B: Backend> Group<B> {
+    /// Leaves a write to the leader; if there is none, the caller is the leader and keeps it.
+    fn follow(
+        &self,
+        model: &Arc<ModelTables>,
+        scratch: &mut Scratch,
+        work: Work<B>,
+    ) -> Option<Arc<Reply>> {
+        let mut queue = locked(&self.queue);
+        if !queue.is_led {
+            queue.is_led = true;
+            return None;
+        }
+        let reply = Arc::new(Reply {
+            answer: Mutex::new(None),
+            thread: thread::current(),
+        });
+        queue.waiting.push(Follower {
+            work,
+            model: Arc::clone(model),
+            scratch: mem::take(scratch),
+            reply: Arc::clone(&reply),
+        });
+        Some(reply)
+    }
+
+    /// Takes who waits; if nobody does, the group is complete.
+    fn take(&self) -> Vec<Follower<B>> {
+        let mut queue = locked(&self.queue);
+        queue.is_led = !queue.waiting.is_empty();
+        mem::take(&mut queue.waiting)
+    }
+
+    /// Lets those arrive who have just been answered, if there were any.
+    fn give_way(&self) {
+        if self.last_count.load(Ordering::Relaxed) > 1 && locked(&self.queue).waiting.is_empty() {
             thread::yield_now();
         }
-        guard.is_awaited()
+    }
+}
+
+impl Reply {
+    fn give(&self, scratch: Scratch, ended: Ended) {
+        *locked(&self.answer) = Some((scratch, ended));
+        self.thread.unpark();
+    }
+
+    fn wait(&self) -> (Scratch, Ended) {
+        loop {
+            if let Some(answer) = locked(&self.answer).take() {
+                return answer;
+            }
+            thread::park();
+        }
     }
 }
 
 impl<B: Backend> Inner<B> {
     /// Makes one write, which shares its commit with others that come at the same time.
-    pub(crate) fn write_one<R>(
+    pub(crate) fn write_one(
         self: &Arc<Self>,
-        work: impl FnOnce(&WriteCore<B>) -> Result<R>,
-    ) -> Result<R> {
+        model: &Arc<ModelTables>,
+        scratch: &mut Scratch,
+        work: Work<B>,
+    ) -> Result<()> {
         self.check_writable()?;
-        let guard = self.writer.lock()?;
-        let members = self.group.take();
-        let mut turn = Turn {
-            inner: self,
-            guard: Some(guard),
-            members,
+        self.writer.check_holder()?;
+        let ended = match self.group.follow(model, scratch, work) {
+            Some(reply) => {
+                let (returned, ended) = reply.wait();
+                *scratch = returned;
+                ended
+            }
+            None => self.lead(model, scratch, work),
         };
-        self.check_writable()?;
-        let done = turn.work(work)?;
-        let number = turn.join();
-        turn.end()?;
-        self.group.wait_for(number, || self.poisoned())?;
+        match ended {
+            Ok(done) => done?,
+            Err(payload) => resume_unwind(payload),
+        }
         if self.durability == Durability::Eventual {
             self.sync_soon()?;
         }
-        Ok(done)
+        Ok(())
     }
 
-    /// Applies the group that is being gathered: a transaction of the user may take its time.
-    pub(crate) fn settle_group(&self) -> Result<()> {
-        let members = self.group.take();
-        if members.count == 0 {
-            return Ok(());
+    /// Commits a group that begins with the caller's own write.
+    fn lead(self: &Arc<Self>, model: &ModelTables, scratch: &mut Scratch, work: Work<B>) -> Ended {
+        let turn = self.writer.lock();
+        let mut members = Members(Vec::new());
+        let core = match turn.and_then(|guard| Ok((self.group_core()?, guard))) {
+            Ok(begun) => begun,
+            Err(error) => {
+                // Whoever waits is refused as well, and finds out why by asking again.
+                members.gather(self, |_| Ok(Err(self.poisoned().into())));
+                return Ok(Err(error));
+            }
+        };
+        let (core, guard) = core;
+        let mut own = attempt(&core, || work(&core, model, scratch));
+        self.group.give_way();
+        members.gather(self, |follower| {
+            let Follower {
+                work,
+                model,
+                scratch,
+                ..
+            } = follower;
+            attempt(&core, || work(&core, model, scratch))
+        });
+        let succeeded = members.succeeded() + usize::from(is_success(&own));
+        self.group.last_count.store(succeeded, Ordering::Relaxed);
+        if succeeded > 0
+            && let Err(error) = self.apply_group(core)
+        {
+            members.fail(self);
+            if is_success(&own) {
+                own = Ok(Err(error));
+            }
         }
-        self.apply_group(members)
+        // Answered before the turn passes on: they join the group that waits for it.
+        drop(members);
+        drop(guard);
+        own
     }
 
-    fn apply_group(&self, members: Members) -> Result<()> {
-        let Members {
-            mut set,
-            number,
-            count,
-            sync,
-        } = members;
-        set.tables.retain(|_, edits| !edits.is_empty());
-        let applied = match self.check_writable() {
-            Ok(()) if set.tables.is_empty() => {
-                if sync {
-                    self.flush()
-                } else {
-                    Ok(())
+    fn group_core(self: &Arc<Self>) -> Result<WriteCore<B>> {
+        self.check_writable()?;
+        let base = self.snapshot()?;
+        Ok(WriteCore::over(Arc::clone(self), base))
+    }
+
+    fn apply_group(&self, core: WriteCore<B>) -> Result<()> {
+        // The engine keeps what open snapshots see: the group's own leaves with its core.
+        let set = core.into_set();
+        let sync = self.durability == Durability::Immediate;
+        if !set.tables.is_empty() {
+            return self.apply(set, sync).map(drop);
+        }
+        if sync { self.flush() } else { Ok(()) }
+    }
+}
+
+/// The followers of a group, with how each one's write ended; they are answered however the group
+/// ends.
+struct Members<B: Backend>(Vec<(Follower<B>, Ended)>);
+
+impl<B: Backend> Members<B> {
+    /// Runs the writes of all who come until nobody does.
+    fn gather(&mut self, inner: &Inner<B>, mut run: impl FnMut(&mut Follower<B>) -> Ended) {
+        loop {
+            let followers = inner.group.take();
+            if followers.is_empty() {
+                return;
+            }
+            for mut follower in followers {
+                let ended = run(&mut follower);
+                self.0.push((follower, ended));
+            }
+        }
+    }
+
+    fn succeeded(&self) -> usize {
+        self.0.iter().filter(|(_, ended)| is_success(ended)).count()
+    }
+
+    /// Notes that what succeeded could not be committed.
+    fn fail(&mut self, inner: &Inner<B>) {
+        for (_, ended) in &mut self.0 {
+            if is_success(ended) {
+                *ended = Ok(Err(inner.poisoned().into()));
+            }
+        }
+    }
+}
+
+impl<B: Backend> Drop for Members<B> {
+    fn drop(&mut self) {
+        for (follower, ended) in self.0.drain(..) {
+            follower.reply.give(follower.scratch, ended);
+        }
+    }
+}
+
+/// Runs one write; what it edited before it failed or panicked is taken back.
+fn attempt<B: Backend>(core: &WriteCore<B>, work: impl FnOnce() -> Result<()>) -> Ended {
+    catch_unwind(AssertUnwindSafe(|| core.all_or_nothing(work)))
+}
+
+fn is_success(ended: &Ended) -> bool {
+    matches!(ended, Ok(Ok(())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        backends::{Snapshot, memory::MemoryBackend},
+        error::StoreError,
+        inner::Settings,
+        schema::{DefinitionSchema, ModelSchema, Shape},
+        tables::Layout,
+    };
+
+    fn store() -> Arc<Inner<MemoryBackend>> {
+        let model = ModelSchema {
+            discriminant: "Row".into(),
+            version: 0,
+            fields: vec![],
+            primary_fields: vec![],
+            primary_shape: Shape::Bytes,
+            indexes: vec![],
+        };
+        let schema = DefinitionSchema {
+            name: "Rows".into(),
+            models: vec![model],
+            types: vec![],
+        };
+        Inner::new(
+            MemoryBackend::new(),
+            Layout::new(&schema),
+            Settings::default(),
+        )
+    }
+
+    fn write(core: &WriteCore<MemoryBackend>, model: &ModelTables, scratch: &mut Scratch) {
+        core.edit(
+            model.rows.id,
+            scratch.key.clone(),
+            Some(b"row".as_slice().into()),
+        );
+    }
+
+    const SUCCEED: Work<MemoryBackend> = |core, model, scratch| {
+        write(core, model, scratch);
+        Ok(())
+    };
+    const REFUSE: Work<MemoryBackend> = |core, model, scratch| {
+        write(core, model, scratch);
+        Err(StoreError::WouldDeadlock.into())
+    };
+    const PANIC: Work<MemoryBackend> = |core, model, scratch| {
+        write(core, model, scratch);
+        panic!("in the middle of a write")
+    };
+
+    fn write_one(inner: &Arc<Inner<MemoryBackend>>, key: u8, work: Work<MemoryBackend>) -> Ended {
+        let model = inner.layout.model("Row").expect("the one model");
+        let mut scratch = Scratch::default();
+        scratch.key.push(key);
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            inner.write_one(model, &mut scratch, work)
+        }));
+        if ended.is_ok() {
+            assert_eq!(scratch.key, [key], "each thread gets its own memory back");
+        }
+        ended
+    }
+
+    /// Lets threads come while another one writes, the first of them first, and returns how their
+    /// writes ended.
+    fn together(inner: &Arc<Inner<MemoryBackend>>, works: &[Work<MemoryBackend>]) -> Vec<Ended> {
+        let guard = inner.writer.lock().expect("nobody writes yet");
+        thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for (key, work) in (0..).zip(works) {
+                threads.push(scope.spawn(move || write_one(inner, key, *work)));
+                let has_come = || {
+                    let queue = locked(&inner.group.queue);
+                    queue.is_led && queue.waiting.len() == usize::from(key)
+                };
+                while !has_come() {
+                    thread::yield_now();
                 }
             }
-            Ok(()) => self.apply(set, sync).map(drop),
-            Err(error) => Err(error),
+            drop(guard);
+            let join = |thread: thread::ScopedJoinHandle<'_, Ended>| thread.join().expect("caught");
+            threads.into_iter().map(join).collect()
+        })
+    }
+
+    fn keys(inner: &Inner<MemoryBackend>) -> Vec<u8> {
+        let model = inner.layout.model("Row").expect("the one model");
+        let snapshot = inner.snapshot().expect("memory is there");
+        let is_there = |key: &u8| {
+            let found = snapshot.get(model.rows.id, &[*key], |_| ());
+            found.expect("memory is there").is_some()
         };
-        self.group.finish(number, count, applied.is_ok());
-        applied
-    }
-}
-
-/// A writer's turn, with the writes that were left to it; it always passes them on.
-struct Turn<'a, B: Backend> {
-    inner: &'a Arc<Inner<B>>,
-    guard: Option<WriterGuard>,
-    members: Members,
-}
-
-impl<B: Backend> Turn<'_, B> {
-    /// Runs `work` on top of the edits of the others; what it edits before it fails is taken back.
-    fn work<R>(&mut self, work: impl FnOnce(&WriteCore<B>) -> Result<R>) -> Result<R> {
-        let base = self.inner.snapshot()?;
-        let set = mem::take(&mut self.members.set);
-        let core = WriteCore::over(Arc::clone(self.inner), base, set);
-        let lent = Lent {
-            set: &mut self.members.set,
-            core: Some(core),
-        };
-        let core = lent
-            .core
-            .as_ref()
-            .expect("the core leaves only when the loan ends");
-        core.all_or_nothing(|| work(core))
+        (0..8).filter(is_there).collect()
     }
 
-    /// Counts this write in and returns the group's number.
-    fn join(&mut self) -> u64 {
-        self.members.count += 1;
-        self.members.sync |= self.inner.durability == Durability::Immediate;
-        self.members.number
+    #[test]
+    fn writes_of_a_group_stand_and_fall_alone() {
+        let inner = store();
+        let ended = together(&inner, &[SUCCEED, PANIC, REFUSE, SUCCEED]);
+        let told: Vec<_> = ended
+            .iter()
+            .map(|ended| ended.as_ref().map(Result::is_ok))
+            .collect();
+        assert!(matches!(told[..], [Ok(true), Err(_), Ok(false), Ok(true)]));
+        assert_eq!(keys(&inner), [0, 3]);
+        assert_eq!(inner.group.last_count.load(Ordering::Relaxed), 2);
     }
 
-    /// Leaves the group to who waits, or applies it.
-    fn end(&mut self) -> Result<()> {
-        let Some(guard) = self.guard.take() else {
-            return Ok(());
-        };
-        let members = mem::take(&mut self.members);
-        let group = &self.inner.group;
-        if members.count == 0 {
-            return Ok(());
-        }
-        if members.count < MEMBERS_MAX && group.is_awaited(&guard) {
-            *locked(&group.gathered) = members;
-            return Ok(());
-        }
-        self.inner.apply_group(members)
+    #[test]
+    fn a_leader_that_panics_still_serves_its_group() {
+        let inner = store();
+        let ended = together(&inner, &[PANIC, SUCCEED, SUCCEED]);
+        assert!(ended[0].is_err());
+        assert!(ended[1..].iter().all(is_success));
+        assert_eq!(keys(&inner), [1, 2]);
+        assert!(
+            is_success(&write_one(&inner, 4, SUCCEED)),
+            "and the next group"
+        );
     }
-}
 
-impl<B: Backend> Drop for Turn<'_, B> {
-    fn drop(&mut self) {
-        // A write that failed or panicked: the others hear of a failure to apply theirs.
-        drop(self.end());
-    }
-}
-
-/// The edits of a group while a write works on them; they come back however it ends.
-struct Lent<'a, B: Backend> {
-    set: &'a mut WriteSet,
-    core: Option<WriteCore<B>>,
-}
-
-impl<B: Backend> Drop for Lent<'_, B> {
-    fn drop(&mut self) {
-        if let Some(core) = self.core.take() {
-            *self.set = core.into_set();
-        }
+    #[test]
+    fn who_holds_the_lock_is_refused_and_does_not_wait_for_itself() {
+        let inner = store();
+        let guard = inner.writer.lock().expect("nobody writes yet");
+        let refused = write_one(&inner, 0, SUCCEED).expect("no panic");
+        assert!(refused.is_err());
+        drop(guard);
+        assert!(is_success(&write_one(&inner, 0, SUCCEED)));
     }
 }

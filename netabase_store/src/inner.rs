@@ -42,7 +42,7 @@ pub struct Inner<B: Backend> {
     read_only: bool,
     cached: RwLock<Cached<B>>,
     pub(crate) writer: Arc<Writer>,
-    pub(crate) group: Group,
+    pub(crate) group: Group<B>,
     background: Mutex<Option<Background>>,
     core: Arc<Core<B>>,
     // Last: the folder is removed after the engine has closed its files.
@@ -128,7 +128,6 @@ impl<B: Backend> Inner<B> {
     pub(crate) fn begin(self: &Arc<Self>) -> Result<WriteCore<B>> {
         self.check_writable()?;
         let guard = self.writer.lock()?;
-        self.settle_group()?;
         self.check_writable()?;
         let base = self.snapshot()?;
         Ok(WriteCore::new(Arc::clone(self), base, guard))

@@ -23,7 +23,7 @@ pub(crate) struct Layout {
 
 /// The tables of one model.
 #[derive(Debug)]
-pub(crate) struct ModelTables {
+pub struct ModelTables {
     pub(crate) rows: RowTable,
     pub(crate) indexes: Vec<IndexTable>,
     /// Whether one of the indexes is unique.

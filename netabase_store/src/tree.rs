@@ -138,7 +138,9 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
         Scratch::with(|scratch| {
             scratch.new.fill::<D, M>(&self.model, &model)?;
             self.view
-                .__write_one(|core| Write::<D, M, _>::new(core, &self.model).put(scratch))
+                .__write_one(&self.model, scratch, |core, model, scratch| {
+                    Write::<D, M, _>::new(core, model).put(scratch)
+                })
         })
     }
 
@@ -150,7 +152,9 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
         Scratch::with(|scratch| {
             scratch.new.fill::<D, M>(&self.model, &model)?;
             self.view
-                .__write_one(|core| Write::<D, M, _>::new(core, &self.model).insert(scratch))
+                .__write_one(&self.model, scratch, |core, model, scratch| {
+                    Write::<D, M, _>::new(core, model).insert(scratch)
+                })
         })
     }
 
@@ -180,7 +184,10 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
         Scratch::with(|scratch| {
             scratch.find(&key.into());
             self.view
-                .__write_one(|core| Write::<D, M, _>::new(core, &self.model).remove(scratch))
+                .__write_one(&self.model, scratch, |core, model, scratch| {
+                    Write::<D, M, _>::new(core, model).take(scratch)
+                })?;
+            scratch.taken::<D, M>(&self.model)
         })
     }
 

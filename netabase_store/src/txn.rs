@@ -135,19 +135,21 @@ impl<B: Backend> WriteCore<B> {
         }
     }
 
-    /// Starts on top of edits that are not applied yet.
-    pub(crate) fn over(inner: Arc<Inner<B>>, base: Arc<B::Snapshot>, set: WriteSet) -> Self {
+    /// Begins work whose edits somebody else applies, who also holds the writer's lock.
+    pub(crate) fn over(inner: Arc<Inner<B>>, base: Arc<B::Snapshot>) -> Self {
         Self {
             inner,
             base,
-            edits: RefCell::new(Edits { set, undo: None }),
+            edits: RefCell::default(),
             guard: None,
         }
     }
 
     /// Returns all edits, to be applied by somebody else.
     pub(crate) fn into_set(self) -> WriteSet {
-        self.edits.into_inner().set
+        let mut set = self.edits.into_inner().set;
+        set.tables.retain(|_, edits| !edits.is_empty());
+        set
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner<B>> {

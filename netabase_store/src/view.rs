@@ -5,9 +5,12 @@ use std::sync::Arc;
 use crate::{
     backends::{Backend, Snapshot, TableId},
     error::Result,
+    group::Work,
     inner::Inner,
     reader::Reader,
+    tables::ModelTables,
     txn::WriteCore,
+    write::Scratch,
 };
 
 mod sealed {
@@ -40,13 +43,15 @@ pub trait Writable: View {
     #[doc(hidden)]
     fn __write<R>(&self, work: impl FnOnce(&WriteCore<Self::Backend>) -> Result<R>) -> Result<R>;
 
-    /// As `__write`, for one short write without code of the user; on the live store its commit is
-    /// shared with those that come at the same time.
+    /// As `__write`, for one write of what `scratch` holds; on the live store its commit is shared
+    /// with those that come at the same time.
     #[doc(hidden)]
-    fn __write_one<R>(
+    fn __write_one(
         &self,
-        work: impl FnOnce(&WriteCore<Self::Backend>) -> Result<R>,
-    ) -> Result<R>;
+        model: &Arc<ModelTables>,
+        scratch: &mut Scratch,
+        work: Work<Self::Backend>,
+    ) -> Result<()>;
 
     /// As `__write`, for work that makes edits before it can fail.
     #[doc(hidden)]
@@ -183,8 +188,13 @@ impl<B: Backend> Writable for Live<B> {
         Ok(done)
     }
 
-    fn __write_one<R>(&self, work: impl FnOnce(&WriteCore<B>) -> Result<R>) -> Result<R> {
-        self.0.write_one(work)
+    fn __write_one(
+        &self,
+        model: &Arc<ModelTables>,
+        scratch: &mut Scratch,
+        work: Work<B>,
+    ) -> Result<()> {
+        self.0.write_one(model, scratch, work)
     }
 
     fn __write_batch<R>(&self, work: impl FnOnce(&WriteCore<B>) -> Result<R>) -> Result<R> {
@@ -197,8 +207,13 @@ impl<B: Backend> Writable for WriteView<'_, B> {
         work(self.0)
     }
 
-    fn __write_one<R>(&self, work: impl FnOnce(&WriteCore<B>) -> Result<R>) -> Result<R> {
-        work(self.0)
+    fn __write_one(
+        &self,
+        model: &Arc<ModelTables>,
+        scratch: &mut Scratch,
+        work: Work<B>,
+    ) -> Result<()> {
+        work(self.0, model, scratch)
     }
 
     fn __write_batch<R>(&self, work: impl FnOnce(&WriteCore<B>) -> Result<R>) -> Result<R> {

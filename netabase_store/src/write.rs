@@ -25,7 +25,7 @@ pub(crate) struct Encoded {
 
 /// Memory that a thread reuses from write to write.
 #[derive(Default)]
-pub(crate) struct Scratch {
+pub struct Scratch {
     pub(crate) new: Encoded,
     /// The key of a record that is to be changed or removed.
     pub(crate) key: Vec<u8>,
@@ -40,6 +40,18 @@ impl Scratch {
     pub(crate) fn find<K: NetabaseKey>(&mut self, key: &K) {
         self.key.clear();
         key.encode_key(&mut self.key);
+    }
+
+    /// Returns the record that `Write::take` left, if there was one.
+    pub(crate) fn taken<D, M: NetabaseModelTrait<D>>(
+        &self,
+        model: &ModelTables,
+    ) -> Result<Option<M>> {
+        let Self { new, key, .. } = self;
+        let is_taken = !new.row.is_empty();
+        is_taken
+            .then(|| envelope::decode(&model.rows, key, &new.row))
+            .transpose()
     }
 
     /// Runs `work` with this thread's memory; a write inside a write gets memory of its own.
@@ -198,6 +210,16 @@ impl<'a, D, M: NetabaseModelTrait<D>, B: Backend> Write<'a, D, M, B> {
             self.apply(edit)
         });
         Ok(Some(record))
+    }
+
+    /// Removes the record under the key in `scratch` and leaves its row there.
+    pub(crate) fn take(&self, scratch: &mut Scratch) -> Result<()> {
+        let Scratch { new, key, .. } = scratch;
+        new.row.clear();
+        self.core.get(self.model.rows.id, key, |row| {
+            new.row.extend_from_slice(row)
+        })?;
+        self.remove(scratch).map(drop)
     }
 
     fn read(&self, key: &[u8]) -> Result<Option<M>> {

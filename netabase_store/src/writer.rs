@@ -33,11 +33,8 @@ impl Writer {
     /// # Errors
     /// Fails when this thread itself holds the lock.
     pub(crate) fn lock(self: &Arc<Self>) -> Result<WriterGuard> {
-        let this = thread::current().id();
+        self.check_holder()?;
         let mut state = locked(&self.state);
-        if state.holder == Some(this) {
-            return Err(StoreError::WouldDeadlock.into());
-        }
         state.waiting += 1;
         while state.holder.is_some() {
             state = self
@@ -46,11 +43,22 @@ impl Writer {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         state.waiting -= 1;
-        state.holder = Some(this);
+        state.holder = Some(thread::current().id());
         drop(state);
         Ok(WriterGuard {
             writer: Arc::clone(self),
         })
+    }
+
+    /// Refuses a thread that holds the lock: it would wait for itself.
+    ///
+    /// # Errors
+    /// Fails when this thread itself holds the lock.
+    pub(crate) fn check_holder(&self) -> Result<()> {
+        if locked(&self.state).holder == Some(thread::current().id()) {
+            return Err(StoreError::WouldDeadlock.into());
+        }
+        Ok(())
     }
 }
 

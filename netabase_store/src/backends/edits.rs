@@ -37,8 +37,10 @@ impl Head {
 impl From<&[u8; HEAD_BYTES]> for Head {
     #[inline]
     fn from(bytes: &[u8; HEAD_BYTES]) -> Self {
-        let bytes = u128::from_be_bytes(*bytes);
-        Self((bytes >> 64) as u64, bytes as u64)
+        let half = |bytes: Option<&[u8; HEAD_BYTES / 2]>| {
+            u64::from_be_bytes(*bytes.expect("a head has two halves"))
+        };
+        Self(half(bytes.first_chunk()), half(bytes.last_chunk()))
     }
 }
 
