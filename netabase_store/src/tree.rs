@@ -183,11 +183,7 @@ impl<D, M: NetabaseModelTrait<D>, V: Writable> Tree<D, M, V> {
     pub fn remove(&self, key: impl Into<M::PrimaryKey>) -> Result<Option<M>> {
         Scratch::with(|scratch| {
             scratch.find(&key.into());
-            self.view
-                .__write_one(&self.model, scratch, |core, model, scratch| {
-                    Write::<D, M, _>::new(core, model).take(scratch)
-                })?;
-            scratch.taken::<D, M>(&self.model)
+            self.view.__remove(&self.model, scratch)
         })
     }
 

@@ -7,10 +7,11 @@ use crate::{
     error::Result,
     group::Work,
     inner::Inner,
+    model::NetabaseModelTrait,
     reader::Reader,
     tables::ModelTables,
     txn::WriteCore,
-    write::Scratch,
+    write::{Scratch, Write},
 };
 
 mod sealed {
@@ -52,6 +53,14 @@ pub trait Writable: View {
         scratch: &mut Scratch,
         work: Work<Self::Backend>,
     ) -> Result<()>;
+
+    /// Removes the record under the key in `scratch`, as `__write_one` writes, and returns it.
+    #[doc(hidden)]
+    fn __remove<D, M: NetabaseModelTrait<D>>(
+        &self,
+        model: &Arc<ModelTables>,
+        scratch: &mut Scratch,
+    ) -> Result<Option<M>>;
 
     /// As `__write`, for work that makes edits before it can fail.
     #[doc(hidden)]
@@ -197,6 +206,18 @@ impl<B: Backend> Writable for Live<B> {
         self.0.write_one(model, scratch, work)
     }
 
+    fn __remove<D, M: NetabaseModelTrait<D>>(
+        &self,
+        model: &Arc<ModelTables>,
+        scratch: &mut Scratch,
+    ) -> Result<Option<M>> {
+        // The thread that removes it may be another one: bytes come back, and not a record.
+        self.0.write_one(model, scratch, |core, model, scratch| {
+            Write::<D, M, _>::new(core, model).take(scratch)
+        })?;
+        scratch.taken::<D, M>(model)
+    }
+
     fn __write_batch<R>(&self, work: impl FnOnce(&WriteCore<B>) -> Result<R>) -> Result<R> {
         self.__write(work)
     }
@@ -214,6 +235,14 @@ impl<B: Backend> Writable for WriteView<'_, B> {
         work: Work<B>,
     ) -> Result<()> {
         work(self.0, model, scratch)
+    }
+
+    fn __remove<D, M: NetabaseModelTrait<D>>(
+        &self,
+        model: &Arc<ModelTables>,
+        scratch: &mut Scratch,
+    ) -> Result<Option<M>> {
+        Write::<D, M, _>::new(self.0, model).remove(scratch)
     }
 
     fn __write_batch<R>(&self, work: impl FnOnce(&WriteCore<B>) -> Result<R>) -> Result<R> {
