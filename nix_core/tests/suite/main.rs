@@ -5,4 +5,5 @@ mod drv_json;
 mod foundation;
 mod info;
 mod nix_instantiate;
+mod reports;
 mod vectors;

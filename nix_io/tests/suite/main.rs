@@ -6,6 +6,7 @@ mod nar_grammar;
 mod nar_hostile;
 mod nar_properties;
 mod readers;
+mod reports;
 mod support;
 mod wire;
 
