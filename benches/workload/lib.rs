@@ -24,6 +24,8 @@ pub mod contest;
 pub mod group;
 pub mod layout;
 pub mod naive;
+#[cfg(feature = "nix")]
+pub mod nix;
 pub mod pages;
 #[cfg(feature = "peers")]
 pub mod peers;
@@ -107,7 +109,7 @@ impl Random {
         Self(seed)
     }
 
-    fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -124,7 +126,7 @@ impl Random {
     }
 }
 
-fn nix32(random: &mut Random, length: usize) -> String {
+pub(crate) fn nix32(random: &mut Random, length: usize) -> String {
     const DIGITS: &[u8] = b"0123456789abcdfghijklmnpqrsvwxyz";
     (0..length)
         .map(|_| char::from(DIGITS[random.below(32) as usize]))

@@ -187,11 +187,13 @@ pub fn median(numbers: &[f64]) -> f64 {
     f64::midpoint(sorted[lower], sorted[upper])
 }
 
-fn least(numbers: &[f64]) -> f64 {
+#[must_use]
+pub fn least(numbers: &[f64]) -> f64 {
     numbers.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-fn greatest(numbers: &[f64]) -> f64 {
+#[must_use]
+pub fn greatest(numbers: &[f64]) -> f64 {
     numbers.iter().copied().fold(0.0, f64::max)
 }
 

@@ -4,8 +4,11 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     db::DbArgs,
+    drv::DrvArgs,
+    hash::HashArgs,
     import::ImportArgs,
     manual::{CompletionsArgs, ManArgs},
+    nar::NarArgs,
     query::QueryArgs,
 };
 
@@ -25,6 +28,12 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Look after a store of any definition
     Db(DbArgs),
+    /// Hash files, trees and texts as Nix does, and rewrite hashes
+    Hash(HashArgs),
+    /// Make, unpack and list Nix archives (NARs)
+    Nar(NarArgs),
+    /// Read derivations (.drv files)
+    Drv(DrvArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write all pages to a folder

@@ -5,6 +5,8 @@ use std::{io, path::PathBuf};
 use netabase_store::NetabaseError;
 use nix_store::{ShapeError, path_info};
 
+use crate::{drv, hash, nar};
+
 /// The result of a command.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -22,6 +24,12 @@ pub(crate) enum Error {
     Shape(#[from] ShapeError),
     #[error(transparent)]
     PathInfo(#[from] path_info::Error),
+    #[error(transparent)]
+    Hash(#[from] hash::Error),
+    #[error(transparent)]
+    Nar(#[from] nar::Error),
+    #[error(transparent)]
+    Drv(#[from] drv::Error),
     #[error("stopped after {stored} entries were stored; import again to continue")]
     Stopped { stored: u64, source: Box<Error> },
     #[error("{path} is not in {}", db.display())]

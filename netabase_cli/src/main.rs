@@ -5,10 +5,13 @@
 
 mod args;
 mod db;
+mod drv;
 mod engine;
 mod error;
+mod hash;
 mod import;
 mod manual;
+mod nar;
 mod query;
 mod quiet;
 
@@ -46,6 +49,9 @@ fn run(command: Command, out: &mut dyn Write) -> Result<()> {
         Command::Import(args) => import::run(args, out),
         Command::Query(args) => query::run(args, out),
         Command::Db(args) => db::run(args, out),
+        Command::Hash(args) => hash::run(&args, out),
+        Command::Nar(args) => nar::run(&args, out),
+        Command::Drv(args) => drv::run(&args, out),
         Command::Completions(args) => manual::completions(args, out),
         Command::Man(args) => manual::man(&args, out),
     }

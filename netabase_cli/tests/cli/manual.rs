@@ -23,3 +23,21 @@ fn there_is_a_manual_page_for_every_command() {
     assert!(page("netabase-query-referrers-closure").contains("directly or not"));
     assert!(page("netabase-db").contains("netabase\\-db"));
 }
+
+#[test]
+fn hash_nar_and_drv_show_an_example_of_each_use() {
+    for (command, uses) in [
+        ("hash", &["path", "file", "string", "convert"][..]),
+        ("nar", &["pack", "unpack", "list", "hash"]),
+        ("drv", &["show", "print", "paths"]),
+    ] {
+        for name in uses {
+            let help = ok(&[command, name, "--help"]);
+            let example = help.split_once("\nExample").expect(name).1;
+            assert!(
+                example.contains(&format!("netabase {command} {name} ")),
+                "{help}"
+            );
+        }
+    }
+}

@@ -8,13 +8,23 @@ use std::{
 use crate::support::{Graph, Place, command, missing, ok, sample, succeeded, text};
 
 /// A real Nix over a store of its own, whose logical folder is `/nix/store`.
-struct Nix {
-    place: Place,
+pub(crate) struct Nix {
+    pub(crate) place: Place,
 }
 
 impl Nix {
     /// Fills a store with the derivations of the sample, or says why there is none.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
+        let nix = Self::empty()?;
+        for name in ["sample.nix", "builder.sh"] {
+            std::fs::copy(sample(name), nix.place.path(name)).expect("the sample");
+        }
+        nix.lines("nix-instantiate", &[&nix.place.path("sample.nix")]);
+        Some(nix)
+    }
+
+    /// Returns a Nix whose store is empty, or says why there is none.
+    pub(crate) fn empty() -> Option<Self> {
         if Command::new("nix-instantiate")
             .arg("--version")
             .output()
@@ -27,15 +37,15 @@ impl Nix {
         let conf = "experimental-features = nix-command ca-derivations\nbuild-users-group =\n\
                     substituters =\nsandbox = false\n";
         place.file("nix.conf", conf.as_bytes());
-        for name in ["sample.nix", "builder.sh"] {
-            std::fs::copy(sample(name), place.path(name)).expect("the sample");
-        }
-        let nix = Self { place };
-        nix.lines("nix-instantiate", &[&nix.place.path("sample.nix")]);
-        Some(nix)
+        Some(Self { place })
     }
 
-    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+    /// Returns the root of the store.
+    pub(crate) fn root(&self) -> String {
+        self.place.path("root")
+    }
+
+    pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let folder: &Path = self.place.folder.path();
         let mut command = Command::new(program);
         command
@@ -53,8 +63,21 @@ impl Nix {
         command
     }
 
+    /// Returns the bytes that a program printed.
+    pub(crate) fn bytes(&self, program: &str, arguments: &[&str]) -> Vec<u8> {
+        let output = self.command(program, arguments).output();
+        let output = output.expect("Nix starts");
+        assert!(output.status.success(), "{program} {arguments:?}");
+        output.stdout
+    }
+
+    /// Returns the text that a program printed.
+    pub(crate) fn text(&self, program: &str, arguments: &[&str]) -> String {
+        String::from_utf8(self.bytes(program, arguments)).expect("UTF-8")
+    }
+
     /// Returns what a program printed, line by line, sorted.
-    fn lines(&self, program: &str, arguments: &[&str]) -> Vec<String> {
+    pub(crate) fn lines(&self, program: &str, arguments: &[&str]) -> Vec<String> {
         let output = self
             .command(program, arguments)
             .output()

@@ -53,7 +53,8 @@ pub(crate) fn succeeded(output: Output) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-fn run<S: AsRef<OsStr>>(arguments: &[S], input: &[u8]) -> Output {
+/// Runs the command with an input, however it ends.
+pub(crate) fn run<S: AsRef<OsStr>>(arguments: &[S], input: &[u8]) -> Output {
     let mut command = command(arguments);
     command
         .stdin(Stdio::piped())

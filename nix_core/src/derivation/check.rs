@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use core::ops::Deref;
 
-use crate::store_path::{OutputName, StorePath};
+use crate::store_path::{OutputName, StoreDir, StorePath};
 
 use super::{
     ByteString, Derivation, DerivationLookup, DerivationModulo, DerivationOutput, InputOutputs,
@@ -136,14 +136,23 @@ impl Derivation {
         self,
         modulo: &mut DerivationModulo<'_, L>,
     ) -> Result<CheckedDerivation, CheckError<L::Error>> {
-        self.check_printable()?;
         let output_paths = self.output_paths(modulo)?;
+        self.checked(output_paths, modulo.store_dir())
+    }
+
+    /// Checks the derivation against the output paths that follow from it.
+    fn checked<E>(
+        self,
+        output_paths: BTreeMap<OutputName, StorePath>,
+        store_dir: &StoreDir,
+    ) -> Result<CheckedDerivation, CheckError<E>> {
+        self.check_printable()?;
         for (name, output) in &self.outputs {
             check_output(name, output, output_paths.get(name))?;
         }
         for (name, path) in &output_paths {
             let value = self.env.get(name.as_str().as_bytes());
-            if value.is_none_or(|value| **value != *modulo.store_dir().print(path).as_bytes()) {
+            if value.is_none_or(|value| **value != *store_dir.print(path).as_bytes()) {
                 let (output, expected) = (name.clone(), path.clone());
                 return Err(CheckError::Variable {
                     output,
@@ -178,17 +187,19 @@ impl Derivation {
                 self.env.entry(ByteString::from(name.as_str())).or_default();
             }
         }
-        for (name, path) in self.output_paths(modulo)? {
-            if let Some(output @ DerivationOutput::Deferred) = self.outputs.get_mut(&name) {
+        // They follow from the derivation with its own paths blanked, so filling changes none.
+        let output_paths = self.output_paths(modulo)?;
+        for (name, path) in &output_paths {
+            if let Some(output @ DerivationOutput::Deferred) = self.outputs.get_mut(name) {
                 *output = DerivationOutput::InputAddressed(path.clone());
             }
             if let Some(value) = self.env.get_mut(name.as_str().as_bytes())
                 && value.is_empty()
             {
-                *value = ByteString::from(modulo.store_dir().print(&path));
+                *value = ByteString::from(modulo.store_dir().print(path));
             }
         }
-        self.check(modulo)
+        self.checked(output_paths, modulo.store_dir())
     }
 
     /// Refuses what the ATerm cannot hold.

@@ -1,0 +1,225 @@
+//! `netabase drv`: derivations shown, printed again, and the paths of their outputs computed.
+
+mod error;
+mod inputs;
+mod target;
+
+use std::{ffi::OsString, io::Write, path::PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use nix_core::{
+    derivation::{Derivation, DerivationJson, DerivationModulo, JsonLayout, write_derivations},
+    store_path::{StoreDir, StorePathName},
+};
+
+pub(crate) use self::error::Error;
+use self::{
+    inputs::Inputs,
+    target::{Target, read},
+};
+use crate::error::{Error as CommandError, Result};
+
+/// The arguments of `drv`.
+#[derive(Debug, Args)]
+pub(crate) struct DrvArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Print a derivation as JSON, as `nix derivation show` does
+    ///
+    /// The derivation stands in a map under its path; --bare leaves the map away. The path is what
+    /// the name of the file says, or, where it says only a name, what follows from the contents.
+    #[command(
+        after_help = "Examples:\n  netabase drv show ./hello.drv --format v3\n  \
+                            netabase drv show x0sj6ynccvc1a8kxr8fifnlf7qlxw6hd --store /mnt"
+    )]
+    Show(ShowArgs),
+    /// Print a derivation as the ATerm that it is stored as
+    ///
+    /// What Nix wrote is printed byte for byte; what it would have written otherwise, such as lists in
+    /// another order, as it would have. --check refuses the latter.
+    #[command(after_help = "Example:\n  netabase drv print ./hello.drv | cmp - ./hello.drv")]
+    Print(PrintArgs),
+    /// Compute the paths of a derivation's outputs, one `name path` a line
+    ///
+    /// They follow from the derivation and, where it has any, its input derivations, which are read
+    /// beside it or in --store; what the derivation says of its paths plays no part. `-` stands for
+    /// a path that only a build can tell.
+    #[command(after_help = "Example:\n  netabase drv paths ./hello.drv")]
+    Paths(PathsArgs),
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The version of the JSON: 4 is that of Nix 2.33 and later, 3 of 2.32, and that without a
+    /// number of 2.8
+    #[arg(long, default_value = "v4")]
+    format: Format,
+    /// Print the derivation alone, not a map from its path to it
+    #[arg(long)]
+    bare: bool,
+}
+
+#[derive(Debug, Args)]
+struct PrintArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Fail, and say where, if what is printed differs from the file
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Debug, Args)]
+struct PathsArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Fail where the derivation states other paths than the computed ones
+    #[arg(long)]
+    check: bool,
+}
+
+/// Which derivation.
+#[derive(Debug, Args)]
+struct TargetArgs {
+    /// A file that ends in .drv (with --name any file); or, of a derivation in the store, the path,
+    /// the base name or its 32 characters of hash
+    #[arg(value_name = "FILE|BUILD-HASH")]
+    derivation: OsString,
+    /// The root of the store, below which --store-dir lies; otherwise `/`
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// The folder that all paths of the store begin with
+    #[arg(long, value_name = "DIR", default_value = "/nix/store")]
+    store_dir: String,
+    /// The name of the derivation, without .drv; otherwise that of the file tells it
+    #[arg(long)]
+    name: Option<String>,
+}
+
+impl TargetArgs {
+    fn find(&self) -> Result<(StoreDir, Target), Error> {
+        let store_dir = StoreDir::new(&self.store_dir).map_err(|source| Error::StoreDir {
+            store_dir: self.store_dir.clone(),
+            source,
+        })?;
+        let target = self.target(&store_dir)?;
+        Ok((store_dir, target))
+    }
+
+    fn target(&self, store_dir: &StoreDir) -> Result<Target, Error> {
+        let Some(name) = &self.name else {
+            return Target::find(&self.derivation, store_dir, &self.folder());
+        };
+        let file = PathBuf::from(&self.derivation);
+        match StorePathName::new(name) {
+            Ok(name) => Ok(Target {
+                file,
+                path: None,
+                name,
+            }),
+            Err(source) => Err(Error::Name { file, source }),
+        }
+    }
+
+    /// Returns where the store's objects lie on disk.
+    fn folder(&self) -> PathBuf {
+        match &self.store {
+            None => PathBuf::from(&self.store_dir),
+            Some(root) => root.join(self.store_dir.trim_start_matches('/')),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    V4,
+    V3,
+    Unversioned,
+}
+
+impl From<Format> for DerivationJson {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::V4 => Self::V4,
+            Format::V3 => Self::V3,
+            Format::Unversioned => Self::Unversioned,
+        }
+    }
+}
+
+/// Does what the arguments say.
+pub(crate) fn run(args: &DrvArgs, out: &mut dyn Write) -> Result<()> {
+    let text = match &args.what {
+        What::Show(args) => show(args)?,
+        What::Print(args) => print(args)?,
+        What::Paths(args) => paths(args)?,
+    };
+    out.write_all(&text).map_err(CommandError::Output)
+}
+
+fn show(args: &ShowArgs) -> Result<Vec<u8>, Error> {
+    let (store_dir, target) = args.target.find()?;
+    let bytes = read(&target.file)?;
+    let derivation = target.parse(&store_dir, &bytes)?;
+    let format = args.format.into();
+    let value = if args.bare {
+        let value = derivation.to_json(&store_dir, format);
+        value.map_err(|source| target.failed(source))?
+    } else {
+        let path = match &target.path {
+            Some(path) => path.clone(),
+            None => derivation
+                .path(&store_dir)
+                .map_err(|source| target.failed(source))?,
+        };
+        let value = write_derivations(&store_dir, format, [(&path, &derivation)]);
+        value.map_err(|error| target.failed(error.source))?
+    };
+    Ok(JsonLayout::PRETTY.print(&value).into_bytes())
+}
+
+fn print(args: &PrintArgs) -> Result<Vec<u8>, Error> {
+    let (store_dir, target) = args.target.find()?;
+    let bytes = read(&target.file)?;
+    let derivation = target.parse(&store_dir, &bytes)?;
+    if args.check {
+        let name = target.name.clone();
+        Derivation::parse_canonical_aterm(&store_dir, name, &bytes)
+            .map_err(|source| target.failed(source))?;
+    }
+    derivation
+        .to_aterm(&store_dir)
+        .map_err(|source| target.failed(source))
+}
+
+fn paths(args: &PathsArgs) -> Result<Vec<u8>, Error> {
+    let (store_dir, target) = args.target.find()?;
+    let derivation = target.parse(&store_dir, &read(&target.file)?)?;
+    let folder = match &args.target.store {
+        Some(_) => args.target.folder(),
+        None => target.folder(),
+    };
+    let inputs = Inputs {
+        store_dir: &store_dir,
+        folder: &folder,
+    };
+    let mut modulo = DerivationModulo::new(&store_dir, &inputs);
+    let paths = derivation.output_paths(&mut modulo);
+    let paths = paths.map_err(|source| target.failed(source))?;
+    let mut text = String::new();
+    for output in derivation.outputs.keys() {
+        let path = paths.get(output).map(|path| store_dir.print(path));
+        let path = path.as_deref().unwrap_or("-");
+        text.extend([output.as_str(), " ", path, "\n"]);
+    }
+    if args.check {
+        let checked = derivation.check(&mut modulo);
+        checked.map_err(|source| target.failed(source))?;
+    }
+    Ok(text.into_bytes())
+}

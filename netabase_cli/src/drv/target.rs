@@ -1,0 +1,163 @@
+//! Which derivation is meant: a file, or one in a store.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io::{self, ErrorKind, Read},
+    path::{Path, PathBuf},
+};
+
+use nix_core::{
+    derivation::Derivation,
+    nix32,
+    store_path::{HASH_PART_LEN, StoreDir, StorePath, StorePathName},
+};
+use nix_io::read::BoundedReader;
+
+use crate::drv::{Error, error::Failure};
+
+/// The largest derivation that is read: many times the largest there are.
+const DERIVATION_BYTES_MAX: u64 = 256 << 20;
+
+/// What ends the name of a derivation's file.
+const SUFFIX: &str = ".drv";
+
+/// A derivation that is meant.
+pub(super) struct Target {
+    pub(super) file: PathBuf,
+    /// Its path, where the name of the file says it.
+    pub(super) path: Option<StorePath>,
+    /// Its name, without the suffix.
+    pub(super) name: StorePathName,
+}
+
+impl Target {
+    /// Finds what a text means: a path in the store, whatever exists by that name, a base name, or a
+    /// hash part.
+    pub(super) fn find(text: &OsStr, store_dir: &StoreDir, folder: &Path) -> Result<Self, Error> {
+        if let Some(path) = text.to_str().and_then(|text| store_dir.parse(text).ok()) {
+            return Self::in_store(path, folder);
+        }
+        let file = Path::new(text);
+        if fs::symlink_metadata(file).is_ok() {
+            return Self::of_file(file);
+        }
+        if let Some(text) = text.to_str() {
+            if let Ok(path) = StorePath::from_base_name(text) {
+                return Self::in_store(path, folder);
+            }
+            if text.len() == HASH_PART_LEN && text.bytes().all(nix32::is_digit) {
+                return Self::in_store(with_hash_part(text, folder)?, folder);
+            }
+        }
+        let source = io::Error::from(ErrorKind::NotFound);
+        let path = file.to_owned();
+        if file.extension().is_some_and(|extension| extension == "drv") {
+            return Err(Error::Read { path, source });
+        }
+        let text = text.to_string_lossy().into_owned();
+        Err(Error::Unclear { text })
+    }
+
+    pub(super) fn in_store(path: StorePath, folder: &Path) -> Result<Self, Error> {
+        let Some(name) = path.to_name().without_derivation_suffix() else {
+            return Err(Error::NotDerivation { path });
+        };
+        Ok(Self {
+            file: folder.join(path.base_name()),
+            path: Some(path),
+            name,
+        })
+    }
+
+    fn of_file(file: &Path) -> Result<Self, Error> {
+        let path = file.to_owned();
+        let base_name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if let Ok(path) = StorePath::from_base_name(base_name)
+            && path.is_derivation()
+        {
+            let folder = file.parent().unwrap_or(Path::new(""));
+            return Self::in_store(path, folder);
+        }
+        let Some(name) = base_name.strip_suffix(SUFFIX) else {
+            return Err(Error::Suffix { file: path });
+        };
+        match StorePathName::new(name) {
+            Ok(name) => Ok(Self {
+                file: path,
+                path: None,
+                name,
+            }),
+            Err(source) => Err(Error::Name { file: path, source }),
+        }
+    }
+
+    /// Returns the folder that the file lies in.
+    pub(super) fn folder(&self) -> PathBuf {
+        match self.file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+
+    /// Reads the derivation of the contents of the file.
+    pub(super) fn parse(&self, store_dir: &StoreDir, bytes: &[u8]) -> Result<Derivation, Error> {
+        let derivation = Derivation::parse_aterm(store_dir, self.name.clone(), bytes);
+        derivation.map_err(|source| self.failed(source))
+    }
+
+    /// Says that something failed in this file.
+    pub(super) fn failed(&self, source: impl Into<Failure>) -> Error {
+        Error::In {
+            file: self.file.clone(),
+            source: source.into(),
+        }
+    }
+}
+
+/// Reads a file whole.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let read = || {
+        let mut bytes = Vec::new();
+        let file = BoundedReader::new(File::open(path)?).bytes_max(DERIVATION_BYTES_MAX);
+        { file }.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|source| {
+        let path = path.to_owned();
+        Error::Read { path, source }
+    })
+}
+
+/// Finds the one derivation in a folder that has a hash part.
+fn with_hash_part(hash_part: &str, folder: &Path) -> Result<StorePath, Error> {
+    let error = |source| Error::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut found: Option<StorePath> = None;
+    let mut other = None;
+    for entry in fs::read_dir(folder).map_err(error)? {
+        let name = entry.map_err(error)?.file_name();
+        let name = name.to_str().filter(|name| name.starts_with(hash_part));
+        let Some(path) = name.and_then(|name| StorePath::from_base_name(name).ok()) else {
+            continue;
+        };
+        match found {
+            _ if !path.is_derivation() => other = Some(path),
+            None => found = Some(path),
+            Some(one) => {
+                let (folder, other) = (folder.to_owned(), path);
+                return Err(Error::Ambiguous { folder, one, other });
+            }
+        }
+    }
+    match (found, other) {
+        (Some(path), _) => Ok(path),
+        (None, Some(path)) => Err(Error::NotDerivation { path }),
+        (None, None) => Err(Error::NoHashPart {
+            folder: folder.to_owned(),
+            hash_part: hash_part.to_owned(),
+        }),
+    }
+}
