@@ -18,7 +18,6 @@ pub use self::status::{BuildFailure, BuildStatus, BuildSuccess};
 /// What came of building or fetching something.
 ///
 /// # Examples
-///
 /// ```
 /// use nix_core::build_result::{BuildFailure, BuildOutcome, BuildResult};
 ///

@@ -93,7 +93,7 @@ impl FromStr for Algorithm {
 pub enum HashFormat {
     /// Lower-case hexadecimal.
     Base16,
-    /// Nix's base 32, see [`nix32`].
+    /// Nix's base 32, see [`crate::nix32`].
     Nix32,
     /// Base 64 with padding.
     Base64,

@@ -37,7 +37,6 @@ const DERIVER_UNKNOWN: &str = "unknown-deriver";
 /// Registration time and origin belong to a store: the text does not carry them.
 ///
 /// # Examples
-///
 /// ```
 /// use nix_core::{narinfo::NarInfo, store_path::StoreDir};
 ///
@@ -75,7 +74,6 @@ impl NarInfo {
     /// `compression` is Nix's name of it: `none`, `xz`, `zstd`, `bzip2`, `gzip`, `br`, and so on.
     ///
     /// # Errors
-    ///
     /// Fails where the URL is empty, and where a line break is in either text.
     pub fn new(path_info: PathInfo, url: &str, compression: &str) -> Result<Self, NarInfoReason> {
         check_line("URL", url)?;
@@ -111,10 +109,10 @@ impl NarInfo {
     /// Reads the text of a narinfo.
     ///
     /// A line is `Key: value`, and the last one ends too. Unknown keys are passed over; of the known
-    /// ones only `Sig` may stand more than once. References and signatures are sets.
+    /// ones only `Sig` may stand more than once. References and signatures are sets. An empty `CA` is
+    /// none, and an empty `Compression` is bzip2.
     ///
     /// # Errors
-    ///
     /// Fails where a line is none of that, where `StorePath`, `URL`, `NarHash` or `NarSize` is
     /// missing, where the size of the archive is 0, and on a value that is not what its key holds.
     pub fn parse(dir: &StoreDir, text: &[u8]) -> Result<Self, NarInfoError> {

@@ -25,7 +25,6 @@ pub use self::{
 /// A valid path and what is known of it.
 ///
 /// # Examples
-///
 /// ```
 /// use nix_core::{hash::Sha256, path_info::PathInfo, signature::SecretKey, store_path::StoreDir};
 ///

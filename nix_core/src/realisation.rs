@@ -50,7 +50,6 @@ pub struct UnkeyedRealisation {
 /// An output and the path that it has.
 ///
 /// # Examples
-///
 /// ```
 /// use nix_core::{realisation::Realisation, signature::{SecretKey, TrustedKeys}};
 ///
@@ -95,7 +94,6 @@ impl UnkeyedRealisation {
     /// Reads the JSON of [`UnkeyedRealisation::to_json`], with signatures in either form.
     ///
     /// # Errors
-    ///
     /// Fails where the path is missing, and on a value that is not what its member holds.
     pub fn from_json(json: &Value) -> Result<Self, JsonError> {
         Self::from_cursor(&Cursor::root(json))
@@ -152,7 +150,6 @@ impl Realisation {
     /// Reads the JSON of [`Realisation::to_json`], with signatures in either form.
     ///
     /// # Errors
-    ///
     /// Fails where a member is missing, and on a value that is not what its member holds.
     pub fn from_json(json: &Value) -> Result<Self, JsonError> {
         let object = Cursor::root(json);

@@ -39,7 +39,6 @@ const TEXT_LEN: usize = 88;
 /// Sorts as its text does, which is how Nix sorts the signatures of a path.
 ///
 /// # Examples
-///
 /// ```
 /// use nix_core::signature::{SecretKey, Signature};
 ///
@@ -83,7 +82,6 @@ impl Signature {
     /// Reads a signature from JSON, in either form.
     ///
     /// # Errors
-    ///
     /// Fails on another kind of value, on members that are missing or unknown, and on a text that
     /// is no signature.
     pub fn from_json(value: &Value) -> Result<Self, JsonError> {

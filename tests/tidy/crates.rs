@@ -28,7 +28,7 @@ const C_BUILDERS: &[&str] = &[
 ];
 
 /// Packages called `-sys` that are Rust alone.
-const RUST_SYS: &[&str] = &["linux-raw-sys", "windows-sys"];
+const RUST_SYS: &[&str] = &["libbz2-rs-sys", "linux-raw-sys", "windows-sys"];
 
 /// Where packages lie that may depend on every crate; nothing but these depends on them.
 const LEAF_FOLDERS: &[&str] = &["", "benches", "netabase_cli", "tests", "xtask"];
@@ -79,15 +79,11 @@ fn package(json: &Value) -> Package {
 /// The crates of the picture in ARCHITECTURE.md, each with those it may depend on.
 fn picture() -> BTreeMap<String, BTreeSet<String>> {
     let mut picture = BTreeMap::<String, BTreeSet<String>>::new();
-    for line in files::text("ARCHITECTURE.md").lines() {
+    let text = files::text("ARCHITECTURE.md");
+    let (_, drawing) = text.split_once("```text\n").expect("a picture");
+    let (drawing, _) = drawing.split_once("```").expect("its end");
+    for line in drawing.lines() {
         let chain: Vec<_> = line.trim().split(" <- ").map(str::to_owned).collect();
-        let is_chain = chain.len() > 1
-            && chain
-                .iter()
-                .all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-        if !is_chain {
-            continue;
-        }
         for (at, name) in chain.iter().enumerate() {
             let below = chain.iter().take(at).cloned();
             picture.entry(name.clone()).or_default().extend(below);
@@ -221,6 +217,23 @@ fn nix_core_is_declared_to_have_no_std_and_no_unsafe_code() {
 }
 
 #[test]
+fn nix_io_knows_nothing_of_stores() {
+    let tree = tree("nix_io", "normal,build", &["--all-features"]);
+    let is_ours = |name: &String| name.starts_with("nix") || name.starts_with("netabase");
+    let ours: Vec<_> = tree.into_iter().filter(is_ours).collect();
+    assert_eq!(ours, ["nix_io"]);
+}
+
+#[test]
+fn nix_io_runs_no_futures_unless_told_to_and_builds_no_c_for_its_codecs() {
+    let tree = tree("nix_io", "normal,build", &["--features", "compression"]);
+    let wrong = tree
+        .into_iter()
+        .filter(|name| is_async(name) || is_c_build(name));
+    files::none("in the tree of nix_io", wrong);
+}
+
+#[test]
 fn nix_store_runs_no_futures() {
     let tree = tree("nix_store", "normal,features", &["--all-features"]);
     files::none(
@@ -261,19 +274,41 @@ fn unsafe_code_is_forbidden_in_the_workspace() {
     assert!(manifest.contains("unsafe_code = \"forbid\""));
 }
 
+/// The features of a package that `.ci/run` checks: those after `--features` on a line that names the
+/// package, or in the loop around that line.
+fn features_checked(script: &str, package: &str) -> BTreeSet<String> {
+    let mut looped = Vec::new();
+    let mut checked = BTreeSet::new();
+    for line in script.lines().map(str::trim) {
+        if let Some(list) = line.strip_prefix("for feature in ") {
+            looped = list.trim_end_matches("; do").split(' ').collect();
+        }
+        if !line.contains(&format!("-p {package} ")) {
+            continue;
+        }
+        match line.split_once("--features ") {
+            Some((_, rest)) if rest.starts_with("\"$feature\"") => {
+                checked.extend(looped.iter().copied().map(str::to_owned));
+            }
+            Some((_, rest)) => checked.extend(rest.split(' ').next().map(str::to_owned)),
+            None => {}
+        }
+    }
+    checked
+}
+
 #[test]
-fn ci_checks_every_feature_of_the_store_alone() {
+fn ci_checks_every_feature_of_the_libraries_alone() {
     let script = files::text(".ci/run");
-    let loops = script
-        .lines()
-        .find(|line| line.trim().starts_with("for feature in "));
-    let loops = loops.expect("a loop over features");
-    let checked: BTreeSet<_> = loops.split([' ', ';']).collect();
     let packages = packages();
-    let store = packages
+    let libraries = packages
         .iter()
-        .find(|package| package.name == "netabase_store");
-    let features = store.expect("the store is a member").features.iter();
-    let unchecked = features.filter(|name| *name != "default" && !checked.contains(name.as_str()));
-    files::none("not in the loop of .ci/run", unchecked.cloned());
+        .filter(|package| ["netabase_store", "nix_core", "nix_io"].contains(&&*package.name));
+    let unchecked = libraries.flat_map(|package| {
+        let checked = features_checked(&script, &package.name);
+        let features = package.features.iter();
+        let features = features.filter(move |name| *name != "default" && !checked.contains(*name));
+        features.map(move |name| format!("{}: {name}", package.name))
+    });
+    files::none("not checked by .ci/run", unchecked);
 }

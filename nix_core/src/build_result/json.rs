@@ -52,7 +52,6 @@ impl BuildResult {
     /// Times that are missing are unknown.
     ///
     /// # Errors
-    ///
     /// Fails where `success`, `status` and, as it is, `builtOutputs` or `errorMsg` are missing, where
     /// the status is not one of success or of failure, and on a value that is not what its member
     /// holds.

@@ -8,7 +8,6 @@ use crate::store_path::{StoreDir, StoreDirError};
 /// The contents of `nix-cache-info`.
 ///
 /// # Examples
-///
 /// ```
 /// use nix_core::narinfo::CacheInfo;
 ///
@@ -79,7 +78,6 @@ impl CacheInfo {
     /// is no part of it.
     ///
     /// # Errors
-    ///
     /// Fails where a known key stands twice or holds something else.
     pub fn parse(text: &[u8]) -> Result<Self, CacheInfoError> {
         let text = str::from_utf8(text).map_err(|error| CacheInfoError::NotUtf8 {

@@ -33,7 +33,6 @@ impl NarInfo {
     /// Reads the narinfo of `path`, in any version.
     ///
     /// # Errors
-    ///
     /// Fails as [`PathInfo::from_json`] does, and where `url` or `compression` is missing: such JSON
     /// is a [`PathInfo`] and says nothing of a file.
     pub fn from_json(dir: &StoreDir, path: &StorePath, json: &Value) -> Result<Self, JsonError> {

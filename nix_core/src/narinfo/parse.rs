@@ -66,6 +66,8 @@ impl<'a> Fields<'a> {
                 self.signatures.insert(signature);
                 Ok(())
             }
+            // As Nix takes it: there is none.
+            "CA" if value.is_empty() && self.content_address.is_none() => Ok(()),
             "CA" => once("CA", &mut self.content_address, || {
                 value.parse().map_err(NarInfoReason::ContentAddress)
             }),

@@ -224,7 +224,6 @@ fn values_that_are_not_what_their_key_holds_are_refused() {
         ("NarSize", "1 ", size),
         ("FileSize", "0x10", size),
         ("FileSize", "", size),
-        ("CA", "", address),
         ("CA", "fixed:r:sha256:0", address),
     ];
     for (key, value, expected) in cases {
@@ -241,6 +240,18 @@ fn values_that_are_not_what_their_key_holds_are_refused() {
     assert_eq!(refused, NarInfoReason::Signature(expected));
     // Any algorithm will do for the file.
     assert!(parse(&with("FileHash", sha1)).is_ok());
+}
+
+/// A real Nix does so, both 2.8 and 2.34.
+#[test]
+fn an_empty_content_address_is_none_and_no_second_one() {
+    assert_eq!(
+        parse(&with("CA", "")).unwrap().path_info.content_address,
+        None
+    );
+    let refused = parse(&format!("{TEXT}CA: \n")).unwrap_err();
+    assert_eq!(refused.reason, NarInfoReason::Duplicate("CA"));
+    assert_eq!(refused.position, TEXT.len());
 }
 
 #[test]

@@ -111,7 +111,6 @@ impl PathInfo {
     /// closure sizes, are passed over.
     ///
     /// # Errors
-    ///
     /// Fails on a version that is not known, another store directory or another path than the ones
     /// given, a hash or size that is missing, and on values that are not what their members hold.
     pub fn from_json(dir: &StoreDir, path: &StorePath, json: &Value) -> Result<Self, JsonError> {
@@ -121,7 +120,6 @@ impl PathInfo {
     /// Reads what is known of the path that the member `path` names.
     ///
     /// # Errors
-    ///
     /// Fails as [`PathInfo::from_json`] does, and where the member is missing.
     pub fn from_keyed_json(dir: &StoreDir, json: &Value) -> Result<Self, JsonError> {
         Self::from_cursor(dir, JsonVersion::V1, None, &Cursor::root(json))

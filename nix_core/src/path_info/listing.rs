@@ -30,7 +30,6 @@ pub struct Listed {
 /// `{"info": .., "storeDir": .., "version": ..}` with a map from base names (since 2.33).
 ///
 /// # Errors
-///
 /// Fails as [`PathInfo::from_json`] does, and on another shape.
 pub fn listing_from_json(dir: &StoreDir, json: &Value) -> Result<Vec<Listed>, JsonError> {
     let root = Cursor::root(json);

@@ -24,7 +24,6 @@ impl PathInfo {
     /// and separated by commas.
     ///
     /// # Errors
-    ///
     /// Fails where the size of the archive is 0.
     pub fn fingerprint(&self, dir: &StoreDir) -> Result<String, FingerprintError> {
         if self.nar_size == 0 {
@@ -46,7 +45,6 @@ impl PathInfo {
     /// Adds a signature by `key`, and tells whether it was missing.
     ///
     /// # Errors
-    ///
     /// Fails where the path has no fingerprint.
     pub fn sign(&mut self, dir: &StoreDir, key: &SecretKey) -> Result<bool, FingerprintError> {
         let signature = key.sign(self.fingerprint(dir)?.as_bytes());

@@ -66,7 +66,6 @@ impl DrvOutput {
     /// Reads the JSON of [`DrvOutput::to_json`].
     ///
     /// # Errors
-    ///
     /// Fails where a member is missing, and on a value that is not what its member holds.
     pub fn from_json(json: &Value) -> Result<Self, JsonError> {
         Self::from_cursor(&Cursor::root(json))

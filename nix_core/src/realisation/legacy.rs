@@ -89,7 +89,6 @@ impl LegacyRealisation {
     /// Reads the JSON of [`LegacyRealisation::to_json`], with signatures in either form.
     ///
     /// # Errors
-    ///
     /// Fails where the name or the path is missing, and on a value that is not what its member
     /// holds.
     pub fn from_json(json: &Value) -> Result<Self, JsonError> {

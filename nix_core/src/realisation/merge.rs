@@ -39,7 +39,6 @@ impl Realisation {
     /// Takes the signatures of another realisation of the same output and path.
     ///
     /// # Errors
-    ///
     /// Fails where output or path differ; then nothing changes.
     pub fn merge(&mut self, other: Self) -> Result<(), MergeError> {
         check_output(&self.key, &other.key)?;
@@ -59,7 +58,6 @@ impl LegacyRealisation {
     /// Takes the signatures of another realisation of the same output, path and dependencies.
     ///
     /// # Errors
-    ///
     /// Fails where one of these differs; then nothing changes.
     pub fn merge(&mut self, other: Self) -> Result<(), MergeError> {
         check_output(&self.id, &other.id)?;

@@ -129,6 +129,19 @@ fn the_same_path_twice_is_the_union_of_the_signatures() {
 }
 
 #[test]
+fn a_build_trace_answers_for_the_outputs_that_it_knows() {
+    let mut trace = BuildTrace::default();
+    trace.insert(realisation()).unwrap();
+    let ask = |drv: &str, output: &str| {
+        let (drv, output) = (drv.parse().unwrap(), OutputName::new(output).unwrap());
+        crate::derivation::BuildTrace::output_path(&trace, &drv, &output).unwrap()
+    };
+    assert_eq!(ask(DRV, "out"), Some(OUT.parse().unwrap()));
+    assert_eq!(ask(DRV, "dev"), None);
+    assert_eq!(ask(OUT, "out"), None);
+}
+
+#[test]
 fn two_paths_for_one_output_are_a_conflict_that_changes_nothing() {
     let ours = realisation();
     let mut theirs = ours.clone();

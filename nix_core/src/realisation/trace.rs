@@ -1,11 +1,13 @@
 //! Many realisations.
 
 use alloc::collections::{BTreeMap, btree_map::Entry};
+use core::convert::Infallible;
 
 use serde_json::{Map, Value};
 
 use super::{DrvOutput, MergeError, Realisation, UnkeyedRealisation};
 use crate::{
+    derivation,
     json::{Cursor, JsonError},
     signature::SignatureForm,
     store_path::{OutputName, StorePath},
@@ -14,7 +16,6 @@ use crate::{
 /// The outputs whose paths are known; an output has one path.
 ///
 /// # Examples
-///
 /// ```
 /// use nix_core::realisation::{BuildTrace, MergeError, Realisation};
 ///
@@ -35,7 +36,6 @@ impl BuildTrace {
     /// Adds a realisation, or its signatures where the output is known.
     ///
     /// # Errors
-    ///
     /// Fails where the output is known to have another path; then nothing changes.
     pub fn insert(&mut self, realisation: Realisation) -> Result<(), MergeError> {
         match self.0.entry(realisation.key) {
@@ -90,7 +90,6 @@ impl BuildTrace {
     /// Reads the JSON of [`BuildTrace::to_json`], with signatures in either form.
     ///
     /// # Errors
-    ///
     /// Fails on a key or value that is not what stands at its place.
     pub fn from_json(json: &Value) -> Result<Self, JsonError> {
         let mut trace = BTreeMap::new();
@@ -105,6 +104,23 @@ impl BuildTrace {
             }
         }
         Ok(Self(trace))
+    }
+}
+
+/// So that derivations can be resolved with it.
+impl derivation::BuildTrace for BuildTrace {
+    type Error = Infallible;
+
+    fn output_path(
+        &self,
+        derivation: &StorePath,
+        output: &OutputName,
+    ) -> Result<Option<StorePath>, Infallible> {
+        let key = DrvOutput {
+            drv_path: derivation.clone(),
+            output_name: output.clone(),
+        };
+        Ok(self.get(&key).map(|known| known.out_path.clone()))
     }
 }
 

@@ -24,7 +24,6 @@ impl PublicKey {
     /// Takes the 32 bytes of a key.
     ///
     /// # Errors
-    ///
     /// Fails where the bytes are no point of the curve, or one of small order, for which anybody
     /// could make signatures.
     pub fn from_bytes(name: KeyName, bytes: &[u8; 32]) -> Result<Self, SignatureError> {

@@ -16,7 +16,6 @@ impl KeyName {
     /// Checks a name.
     ///
     /// # Errors
-    ///
     /// Fails where the invariant of the type does not hold.
     pub fn new(name: &str) -> Result<Self, SignatureError> {
         if name.is_empty() {

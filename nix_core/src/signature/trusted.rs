@@ -11,7 +11,6 @@ use super::{KeyName, PublicKey, Signature, SignatureError, Verdict};
 /// trusted would depend on their order.
 ///
 /// # Examples
-///
 /// ```
 /// use nix_core::signature::TrustedKeys;
 ///
@@ -49,7 +48,6 @@ impl TrustedKeys {
     /// Adds a key; a key that is there already stays.
     ///
     /// # Errors
-    ///
     /// Fails where another key has the same name.
     pub fn insert(&mut self, key: PublicKey) -> Result<(), TrustedKeysError> {
         match self.0.entry(key.name().clone()) {

@@ -28,7 +28,8 @@ pub(crate) fn list(path: &str) -> Option<Vec<String>> {
     Some(names)
 }
 
-fn folder() -> Option<PathBuf> {
+/// Returns the folder of the vectors, or nothing as [`read`] does.
+pub(crate) fn folder() -> Option<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let shared = std::env::var_os("NETABASE_SHARED")
         .map_or_else(|| workspace.join("../shared"), PathBuf::from);

@@ -52,11 +52,9 @@ impl Level {
 /// Equal data at an equal level gives equal bytes with the same version of this program.
 ///
 /// # Errors
-///
 /// [`CompressError`] where this build has no such codec, or the codec no such level.
 ///
 /// # Examples
-///
 /// ```
 /// use std::io::Write;
 /// use nix_io::compression::{Compression, Level, compress};
@@ -119,7 +117,6 @@ impl<W: Write> Compressor<W> {
     /// Ends the stream, writes the rest of it and returns the writer, which is not flushed.
     ///
     /// # Errors
-    ///
     /// Those of the writer; the stream is cut then.
     pub fn finish(mut self) -> io::Result<W> {
         self.hand_on()?;

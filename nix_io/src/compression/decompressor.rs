@@ -21,13 +21,11 @@ const READ_BYTES_MAX: usize = 128 << 10;
 /// decompressed; brotli up to 16 MiB, bzip2 4 MiB, gzip 64 KiB, each with small tables.
 ///
 /// # Errors
-///
 /// [`NotBuilt`] where this build has no such codec. Reading returns [`io::Error`]s: those of `reader`
 /// as they are, and a [`DecompressError`] inside one where the stream is at fault. What was read
 /// until then is no proof of the rest: a checksum stands at the end.
 ///
 /// # Examples
-///
 /// ```
 /// use std::io::{Read, Write};
 /// use nix_io::compression::{Compression, Level, Limits, compress, decompress};

@@ -168,16 +168,31 @@ impl Listing {
     }
 
     /// Returns every node and the path that leads to it from the root, whose own path is empty, in
-    /// the order of the archive.
+    /// the order of the archive. Keeps one path, whatever the number of nodes.
     pub fn walk(&self) -> impl Iterator<Item = (Vec<u8>, ListingNode<'_>)> {
-        let mut left = vec![(Vec::new(), self.root())];
+        let mut root = Some(self.root());
+        let mut path = Vec::new();
+        // Of each directory on the way the length of its path, and which entries are left.
+        let mut open = Vec::new();
         std::iter::from_fn(move || {
-            let (path, node) = left.pop()?;
-            for (name, below) in node.entries().rev() {
-                let separator = if path.is_empty() { &b""[..] } else { b"/" };
-                left.push(([&path, separator, name].concat(), below));
+            if let Some(root) = root.take() {
+                open.push((0, root.entries()));
+                return Some((Vec::new(), root));
             }
-            Some((path, node))
+            loop {
+                let (length, entries) = open.last_mut()?;
+                path.truncate(*length);
+                let Some((name, node)) = entries.next() else {
+                    open.pop();
+                    continue;
+                };
+                if !path.is_empty() {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(name);
+                open.push((path.len(), node.entries()));
+                return Some((path.clone(), node));
+            }
         })
     }
 

@@ -78,6 +78,65 @@ fn vectors_of_nix_are_read_and_written() {
     assert_eq!(count, 3 * (5 + 4));
 }
 
+/// Reads as many values as the function finds, from input in chunks of a size.
+fn in_chunks<T>(
+    bytes: &[u8],
+    size: usize,
+    mut next: impl FnMut(&mut Decoder, &mut &[u8]) -> Result<Option<T>, WireError>,
+) -> (Vec<T>, Result<(), WireError>) {
+    let mut decoder = Decoder::new(WireLimits::default());
+    let mut found = Vec::new();
+    for mut chunk in bytes.chunks(size) {
+        while let Some(value) = next(&mut decoder, &mut chunk).expect("a value") {
+            found.push(value);
+            if chunk.is_empty() {
+                break;
+            }
+        }
+    }
+    (found, decoder.finish())
+}
+
+#[test]
+fn vectors_of_nix_mean_the_same_byte_by_byte_and_are_missed_where_they_are_cut() {
+    for protocol in ["common-protocol", "worker-protocol", "serve-protocol"] {
+        let folder = format!("conformance/nix/libstore/{protocol}");
+        let Some(strings) = shared(&format!("{folder}/string.bin")) else {
+            return;
+        };
+        let bytes = std::fs::read(strings).expect("a file");
+        let string = |decoder: &mut Decoder, input: &mut &[u8]| {
+            decoder
+                .string(input)
+                .map(|string| string.map(<[u8]>::to_vec))
+        };
+        let (whole, end) = in_chunks(&bytes, bytes.len(), string);
+        assert_eq!((whole.len(), end), (5, Ok(())));
+        for size in [1, 3, 8] {
+            assert_eq!(in_chunks(&bytes, size, string), (whole.clone(), Ok(())));
+        }
+        for cut in 0..bytes.len() {
+            let (found, end) = in_chunks(&bytes[..cut], 1, string);
+            assert_eq!(found, whole[..found.len()]);
+            let begins = |count: usize| {
+                let padded = |string: &Vec<u8>| 8 + string.len().next_multiple_of(8);
+                whole[..count].iter().map(padded).sum::<usize>()
+            };
+            assert_eq!(end.is_ok(), begins(found.len()) == cut, "{protocol} {cut}");
+        }
+        let sets = shared(&format!("{folder}/set.bin")).expect("it lies beside");
+        let bytes = std::fs::read(sets).expect("a file");
+        // The last one is a set of sets, whose size and members look like sets too.
+        let lists = |decoder: &mut Decoder, input: &mut &[u8]| decoder.strings(input);
+        let bytes = &bytes[..8 + 16 + (8 + 8 + 16 + 16)];
+        let (whole, end) = in_chunks(bytes, bytes.len(), lists);
+        assert_eq!(end, Ok(()));
+        let expected: [&[&[u8]]; 3] = [&[], &[b""], &[b"", b"bar", b"foo"]];
+        assert_eq!(whole, expected);
+        assert_eq!(in_chunks(bytes, 1, lists).0, whole);
+    }
+}
+
 #[test]
 fn integers_of_nix_are_read() {
     let Some(path) = shared("conformance/nix/libstore/worker-protocol/build-mode.bin") else {
