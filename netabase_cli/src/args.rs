@@ -7,6 +7,7 @@ use crate::{
     drv::DrvArgs,
     hash::HashArgs,
     import::ImportArgs,
+    key::KeyArgs,
     manual::{CompletionsArgs, ManArgs},
     nar::NarArgs,
     query::QueryArgs,
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Ask a store about a path
     Query(QueryArgs),
+    /// Make keys, sign paths, and check their signatures
+    Key(KeyArgs),
     /// Look after a store of any definition
     Db(DbArgs),
     /// Hash files, trees and texts as Nix does, and rewrite hashes

@@ -32,6 +32,8 @@ pub(crate) enum EngineArg {
 pub(crate) enum Mode {
     /// It is made where there is none.
     Create,
+    /// It must exist, and is written.
+    Write,
     /// It must exist, and is read.
     Read,
 }
@@ -68,11 +70,12 @@ pub(crate) fn with_store<T: Task>(
 fn run<B: OpenBackend, T: Task>(path: &Path, mode: Mode, task: T) -> Result<T::Output> {
     let store = match mode {
         Mode::Create => Store::<StoreDefinition, B>::new_with(path, &options())?,
-        Mode::Read if !path.exists() => {
+        Mode::Write | Mode::Read if !path.exists() => {
             return Err(Error::NoStore {
                 path: path.to_owned(),
             });
         }
+        Mode::Write => Store::<StoreDefinition, B>::open_with(path, &options())?,
         Mode::Read => open_to_read::<B, _>(|options| Store::open_with(path, options))?,
     };
     task.run(&store)

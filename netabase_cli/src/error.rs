@@ -3,7 +3,9 @@
 use std::{io, path::PathBuf};
 
 use netabase_store::NetabaseError;
-use nix_store::{ShapeError, path_info};
+use nix_store::path_info;
+
+use crate::key::KeyError;
 
 use crate::{drv, hash, nar};
 
@@ -21,7 +23,7 @@ pub(crate) enum Error {
     #[error("open {}", path.display())]
     OpenInput { path: PathBuf, source: io::Error },
     #[error(transparent)]
-    Shape(#[from] ShapeError),
+    Key(#[from] KeyError),
     #[error(transparent)]
     PathInfo(#[from] path_info::Error),
     #[error(transparent)]
@@ -84,15 +86,20 @@ impl Error {
             }
             source = cause.source();
         }
-        let mut line = String::with_capacity(text.len());
-        for symbol in text.chars() {
-            match symbol {
-                symbol if symbol.is_control() => line.extend(symbol.escape_default()),
-                symbol => line.push(symbol),
-            }
-        }
-        line
+        one_line(&text)
     }
+}
+
+/// Returns a text with its control characters escaped, so that it is one line and moves no cursor.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for symbol in text.chars() {
+        match symbol {
+            symbol if symbol.is_control() => line.extend(symbol.escape_default()),
+            symbol => line.push(symbol),
+        }
+    }
+    line
 }
 
 #[cfg(test)]

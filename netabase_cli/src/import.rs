@@ -59,8 +59,8 @@ struct PathInfoArgs {
     #[arg(long)]
     engine: Option<EngineArg>,
     /// The folder that all paths of the input lie in
-    #[arg(long, value_name = "DIR", default_value = "/nix/store")]
-    store_dir: String,
+    #[arg(long, value_name = "DIR", default_value = "/nix/store", value_parser = StoreDir::new)]
+    store_dir: StoreDir,
 }
 
 /// Does what the arguments say.
@@ -72,11 +72,10 @@ pub(crate) fn run(args: ImportArgs, out: &mut dyn Write) -> Result<()> {
 
 fn path_info(args: &PathInfoArgs, out: &mut dyn Write) -> Result<()> {
     let start = Instant::now();
-    let store_dir = StoreDir::new(&args.store_dir)?;
     let input = Input::open(&args.input)?;
     let bar = input.bar.clone();
     let mut source = Source {
-        reader: Reader::with_store_dir(input.text, store_dir),
+        reader: Reader::with_store_dir(input.text, args.store_dir.clone()),
         next: None,
     };
     // An input that is wrong from the start leaves no store behind.

@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod hash;
 mod import;
+mod key;
 mod manual;
 mod nar;
 mod query;
@@ -48,6 +49,7 @@ fn run(command: Command, out: &mut dyn Write) -> Result<()> {
     match command {
         Command::Import(args) => import::run(args, out),
         Command::Query(args) => query::run(args, out),
+        Command::Key(args) => key::run(args, out),
         Command::Db(args) => db::run(args, out),
         Command::Hash(args) => hash::run(&args, out),
         Command::Nar(args) => nar::run(&args, out),

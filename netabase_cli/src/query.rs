@@ -1,6 +1,6 @@
 //! `netabase query`: what a store knows about a path.
 
-mod closure;
+pub(crate) mod closure;
 
 use std::{
     io::{self, Write},

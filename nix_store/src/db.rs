@@ -1,17 +1,23 @@
 //! The typed trees of a Nix store's metadata.
 
-mod check;
+mod derivation;
+mod indexes;
+mod output;
+mod realisation;
+mod store_path;
 
 use netabase_store::netabase_definition_module;
 
-pub(crate) use self::check::path_name;
-
 /// Store paths, derivations and realisations, with the indexes that Nix's questions need.
 ///
-/// The fields are text, checked for shape by whoever reads them in: see
-/// [`path_info`](crate::path_info), [`derivation_show`](crate::derivation_show) and
-/// [`realisation_info`](crate::realisation_info). All paths are full paths, so that rows sort as Nix
-/// sorts them. Hashes are `<algorithm>:<nix32>`, signatures `<key name>:<base 64>`.
+/// The fields are text, as the engine keeps them; methods return what they say as the checked types
+/// of [`nix_core`], and make rows of those: [`StorePath::to_path_info`](models::StorePath::to_path_info),
+/// [`Derivation::to_derivation`](models::Derivation::to_derivation),
+/// [`Realisation::to_realisation`](models::Realisation::to_realisation). A store may hold rows that
+/// nobody checked; these methods then return an error that names the field.
+///
+/// All paths are full paths, so that rows sort as Nix sorts them. Hashes are `<algorithm>:<nix32>`,
+/// signatures `<key name>:<base 64>`.
 #[netabase_definition_module(StoreDefinition, StoreKeys)]
 pub mod models {
     use std::collections::BTreeMap;
@@ -109,7 +115,8 @@ pub mod models {
         pub path: Option<String>,
         /// How the content determines the path, where it does: `[r:|git:|text:]<algorithm>`.
         pub method: Option<String>,
-        /// The hash of the content, where it is fixed.
+        /// The hash of the content, where it is fixed; `impure` where the output is built anew each
+        /// time.
         pub hash: Option<String>,
     }
 

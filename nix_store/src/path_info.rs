@@ -19,7 +19,12 @@ mod scan;
 
 use std::io::BufRead;
 
-use crate::{StoreDir, db::models::StorePath, store_dir::is_path_like};
+use nix_core::{
+    nix32,
+    store_path::{HASH_PART_LEN, StoreDir},
+};
+
+use crate::db::models::StorePath;
 
 use self::{
     entry::{Info, Wrapper},
@@ -190,12 +195,12 @@ impl<R: BufRead> Reader<R> {
         self.entries += 1;
         let info: Option<Info> = serde_json::from_slice(&self.entry)?;
         let path = match info {
-            Some(info) => info.into_store_path(key, &self.store_dir)?,
+            Some(info) => info.into_path_info(key, &self.store_dir)?,
             None if key.is_none() => return Err(ErrorKind::NoPath),
             None => None,
         };
         self.invalid += u64::from(path.is_none());
-        Ok(path)
+        Ok(path.map(|info| StorePath::from_path_info(&self.store_dir, &info)))
     }
 
     /// Checks what the members read so far say about the whole input.
@@ -290,3 +295,10 @@ impl<R: BufRead> Iterator for Reader<R> {
 }
 
 impl<R: BufRead> std::iter::FusedIterator for Reader<R> {}
+
+/// Returns whether a text begins as a full path or a base name does.
+fn is_path_like(text: &str) -> bool {
+    let hash_part = text.as_bytes().first_chunk::<HASH_PART_LEN>();
+    let is_hash_part = |part: &[u8; HASH_PART_LEN]| part.iter().all(|byte| nix32::is_digit(*byte));
+    text.starts_with('/') || hash_part.is_some_and(is_hash_part)
+}

@@ -193,7 +193,7 @@ fn what_nix_prints_is_read_back() {
 #[test]
 fn another_store_dir_is_asked_for_by_name() {
     let json = with_path(&version_1()).replace("/nix/store", "/gnu/store");
-    assert!(matches!(refused(&json).kind, ErrorKind::Shape(_)));
+    assert!(matches!(refused(&json).kind, ErrorKind::Field(_)));
     let dir = StoreDir::new("/gnu/store").expect("an absolute path");
     let found: Result<Vec<_>, _> = Reader::with_store_dir(json.as_bytes(), dir).collect();
     assert_eq!(
@@ -265,13 +265,13 @@ fn hostile_inputs_are_refused_by_kind() {
         matches!(k, ErrorKind::Missing("narSize"))
     });
     check(&good.replace(FOO, "../../etc/passwd"), |k| {
-        matches!(k, ErrorKind::Shape(_))
+        matches!(k, ErrorKind::Field(_))
     });
     check(&good.replace("fixed:r:", "fixed:s:"), |k| {
-        matches!(k, ErrorKind::Shape(_))
+        matches!(k, ErrorKind::Field(_))
     });
     check(&good.replace("asdf:", ":"), |k| {
-        matches!(k, ErrorKind::Shape(_))
+        matches!(k, ErrorKind::Field(_))
     });
     check(&with_path(&newer(4, "")), |k| {
         matches!(k, ErrorKind::Version(4))

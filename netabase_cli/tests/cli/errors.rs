@@ -60,7 +60,7 @@ fn an_input_that_is_wrong_is_refused_with_its_line_and_leaves_no_store() {
     );
     check(
         &good.replace("/nix", "/gnu"),
-        "store path \"/gnu/store/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-a\" is not in the store dir",
+        "path \"/gnu/store/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-a\": the path is not in the store dir",
     );
 }
 

@@ -4,6 +4,7 @@ mod drv;
 mod errors;
 mod hash;
 mod import;
+mod key;
 mod manual;
 mod nar;
 mod nix;

@@ -1,7 +1,9 @@
 //! What can be wrong with an input, and where.
 
+use nix_core::store_path::StoreDir;
+
 use crate::{
-    ShapeError, StoreDir,
+    FieldError,
     path_info::{VERSION_MAX, scan::Found},
 };
 
@@ -42,9 +44,9 @@ pub enum ErrorKind {
     /// An entry is not a path info.
     #[error("the entry is not a path info")]
     Json(#[from] serde_json::Error),
-    /// A text of the entry has not the shape it should have.
+    /// A member of the entry does not hold what it should.
     #[error(transparent)]
-    Shape(#[from] ShapeError),
+    Field(#[from] FieldError),
     /// An entry lacks what every path has.
     #[error("the entry has no `{0}`")]
     Missing(&'static str),
