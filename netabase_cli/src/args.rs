@@ -13,7 +13,7 @@ use crate::{
     query::QueryArgs,
 };
 
-/// Imports and queries what Nix knows about its paths, and looks after netabase stores
+/// Works with Nix store paths, archives, derivations and keys, and looks after netabase stores
 #[derive(Debug, Parser)]
 #[command(name = "netabase", version, arg_required_else_help = true)]
 pub(crate) struct Arguments {
