@@ -179,7 +179,13 @@ impl<B: SharedBytes> Timeline<B> {
     }
 
     /// Forgets a commit that its last snapshot has left. What is returned may take long to drop.
+    ///
+    /// Whoever asks for it saw the commit without snapshots some time ago. Another one may have been
+    /// taken since, before the next commit began; it asks again when it goes.
     pub(super) fn release(&mut self, pin: &Pin) -> Vec<Images<B>> {
+        if pin.snapshots.load(Ordering::SeqCst) > 0 {
+            return Vec::new();
+        }
         let Some(left) = self.held.remove(&pin.commit) else {
             return Vec::new();
         };
@@ -305,4 +311,40 @@ impl<B: SharedBytes> History<B> {
 fn seen<'a, B>(images: &'a [Image<B>], pin: &Pin) -> Option<Option<&'a B>> {
     let image = images.iter().find(|image| image.commit > pin.commit)?;
     Some(image.before.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A snapshot that leaves is held up between giving up its place and asking whether a commit
+    /// has begun; meanwhile another one takes the place, and a commit is made.
+    #[test]
+    fn a_late_leaver_does_not_take_the_past_from_who_came_after() {
+        let mut timeline = Timeline::<Arc<[u8]>>::default();
+        timeline.add_table(false);
+        let leaver = timeline.pin();
+        assert_eq!(leaver.snapshots.fetch_sub(1, Ordering::SeqCst), 1);
+        let stays = timeline.pin();
+        let mut commit = timeline.begin();
+        let edited = Edited {
+            place: 0,
+            key: b"key",
+            before: Some(b"old".as_slice().into()),
+            stored: true,
+        };
+        timeline.observe(&mut commit, edited);
+        timeline.finish(commit);
+        assert!(
+            leaver.passed.load(Ordering::SeqCst),
+            "so it asks to tidy up"
+        );
+        drop(timeline.release(&leaver));
+        let history = timeline.history(0, &stays).expect("the table has a past");
+        let seen = history.at(b"key", &stays).expect("the key has changed");
+        assert_eq!(seen.map(|value| &**value), Some(b"old".as_slice()));
+        assert!(stays.release());
+        drop(timeline.release(&stays));
+        assert_eq!(timeline.images(), 0);
+    }
 }
