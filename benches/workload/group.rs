@@ -28,7 +28,7 @@ use super::{
 };
 
 /// Threads, and how many puts each of them makes.
-const CROWDS: [(usize, usize); 3] = [(64, 20), (8, 100), (1, 300)];
+const CROWDS: [(usize, usize); 4] = [(64, 20), (8, 100), (2, 200), (1, 300)];
 const STORED: usize = 5_000;
 
 /// Returns puts a second and syncs a put of a crowd on a layer.

@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread::{self, Thread},
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -32,10 +33,14 @@ pub(crate) type Work<B> = fn(&WriteCore<B>, &ModelTables, &mut Scratch) -> Resul
 /// How a write ended: with a result, or a panic to be passed on.
 type Ended = thread::Result<Result<()>>;
 
+/// How long a leader waits for those who were in the last group: less than most disks' sync.
+const PATIENCE: Duration = Duration::from_micros(100);
+
 /// Those who wait for a leader to run their writes.
 pub(crate) struct Group<B: Backend> {
     queue: Mutex<Queue<B>>,
-    last_count: AtomicUsize,
+    /// How many writes the next group would have if all who were answered came again at once.
+    expected: AtomicUsize,
 }
 
 struct Queue<B: Backend> {
@@ -65,7 +70,7 @@ impl<B: Backend> Default for Group<B> {
                 waiting: Vec::new(),
                 is_led: false,
             }),
-            last_count: AtomicUsize::new(0),
+            expected: AtomicUsize::new(0),
         }
     }
 }
@@ -103,11 +108,24 @@ impl<B: Backend> Group<B> {
         mem::take(&mut queue.waiting)
     }
 
-    /// Lets those arrive who have just been answered, if there were any.
+    /// Lets those arrive who have just been answered, but does not wait for who stays away.
     fn give_way(&self) {
-        if self.last_count.load(Ordering::Relaxed) > 1 && locked(&self.queue).waiting.is_empty() {
+        let expected = self.expected.load(Ordering::Relaxed);
+        let is_complete = || locked(&self.queue).waiting.len() + 1 >= expected;
+        if is_complete() {
+            return;
+        }
+        let begun = Instant::now();
+        while !is_complete() && begun.elapsed() < PATIENCE {
             thread::yield_now();
         }
+    }
+
+    /// Notes how many are to be expected in the next group: those of this one and those who wait.
+    fn expect(&self, members: usize) {
+        let queue = locked(&self.queue);
+        let next = queue.waiting.len() + usize::from(queue.is_led);
+        self.expected.store(members + next, Ordering::Relaxed);
     }
 }
 
@@ -180,7 +198,6 @@ impl<B: Backend> Inner<B> {
             attempt(&core, || work(&core, model, scratch))
         });
         let succeeded = members.succeeded() + usize::from(is_success(&own));
-        self.group.last_count.store(succeeded, Ordering::Relaxed);
         if succeeded > 0
             && let Err(error) = self.apply_group(core)
         {
@@ -189,6 +206,7 @@ impl<B: Backend> Inner<B> {
                 own = Ok(Err(error));
             }
         }
+        self.group.expect(members.0.len() + 1);
         // Answered before the turn passes on: they join the group that waits for it.
         drop(members);
         drop(guard);
@@ -370,7 +388,7 @@ mod tests {
             .collect();
         assert!(matches!(told[..], [Ok(true), Err(_), Ok(false), Ok(true)]));
         assert_eq!(keys(&inner), [0, 3]);
-        assert_eq!(inner.group.last_count.load(Ordering::Relaxed), 2);
+        assert_eq!(inner.group.expected.load(Ordering::Relaxed), 4);
     }
 
     #[test]
