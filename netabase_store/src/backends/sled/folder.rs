@@ -26,7 +26,7 @@ const EARLY_NAMES: [&str; 3] = ["blobs", "conf", "db"];
 
 /// How long a close waits for sled's threads to let go of the store, and how often it looks.
 const CLOSE_WAIT: Duration = Duration::from_millis(1);
-const CLOSE_WAITS_MAX: u32 = 500;
+const CLOSE_WAITS_MAX: u32 = 2_000;
 
 /// The files of an open store. Dropped after sled's handle, so that a closed store can be opened.
 #[derive(Debug)]
@@ -122,10 +122,16 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // sled unlocks the log when the last of its threads has ended its work, after its handle.
         for _ in 0..self.close_waits {
-            if !matches!(self.log.try_lock(), Err(TryLockError::WouldBlock)) {
-                break;
+            match self.log.try_lock() {
+                Ok(()) => {
+                    // A process that is being started may hold a copy of the handle for a while:
+                    // closing ours would not unlock it.
+                    let _ = self.log.unlock();
+                    break;
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(CLOSE_WAIT),
+                Err(TryLockError::Error(_)) => break,
             }
-            thread::sleep(CLOSE_WAIT);
         }
     }
 }
