@@ -5,12 +5,14 @@ use clap::{Parser, Subcommand};
 use crate::{
     db::DbArgs,
     drv::DrvArgs,
+    export::ExportArgs,
     hash::HashArgs,
     import::ImportArgs,
     key::KeyArgs,
     manual::{CompletionsArgs, ManArgs},
     nar::NarArgs,
     query::QueryArgs,
+    store::StoreArgs,
 };
 
 /// Works with Nix store paths, archives, derivations and keys, and looks after netabase stores
@@ -25,6 +27,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Read data into a store
     Import(ImportArgs),
+    /// Write a store as a file that others read
+    Export(ExportArgs),
     /// Ask a store about a path
     Query(QueryArgs),
     /// Make keys, sign paths, and check their signatures
@@ -37,6 +41,8 @@ pub(crate) enum Command {
     Nar(NarArgs),
     /// Read derivations (.drv files)
     Drv(DrvArgs),
+    /// Keep objects on disk: add, copy, collect, deduplicate, verify
+    Store(StoreArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write all pages to a folder

@@ -1,19 +1,27 @@
-//! `netabase drv`: derivations shown, printed again, and the paths of their outputs computed.
+//! `netabase drv`: derivations shown, printed again, compared, the paths of their outputs computed,
+//! and what a store recorded of its builds.
 
 mod error;
+mod files;
 mod inputs;
 mod target;
 
-use std::{ffi::OsString, io::Write, path::PathBuf};
+use std::{
+    ffi::OsString,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand, ValueEnum};
 use nix_core::{
     derivation::{Derivation, DerivationJson, DerivationModulo, JsonLayout, write_derivations},
     store_path::{StoreDir, StorePathName},
 };
+use nix_store::{drv_files::DrvFiles, local::StoreLayout};
 
 pub(crate) use self::error::Error;
 use self::{
+    files::{DiffArgs, ListArgs, OutputsArgs},
     inputs::Inputs,
     target::{Target, read},
 };
@@ -50,6 +58,22 @@ enum What {
     /// a path that only a build can tell.
     #[command(after_help = "Example:\n  netabase drv paths ./hello.drv")]
     Paths(PathsArgs),
+    /// List the derivation files of a store, one `build-hash name` a line
+    ///
+    /// They are what the store recorded of its builds, by build hash, beside the .drv objects of Nix.
+    #[command(after_help = "Example:\n  netabase drv list --store /mnt")]
+    List(ListArgs),
+    /// Print what the builds of one build hash resulted in, one `output path hash size` a line
+    ///
+    /// When builds of the hash differed, every result is printed, each line with its number before
+    /// it, the first one seen first.
+    #[command(after_help = "Example:\n  netabase drv outputs 0mdqa9w1p6 --store /mnt --json")]
+    Outputs(OutputsArgs),
+    /// Print how two derivations differ, part by part
+    ///
+    /// Equal derivations print nothing.
+    #[command(after_help = "Example:\n  netabase drv diff ./old.drv 0mdqa9w1p6 --store /mnt")]
+    Diff(DiffArgs),
 }
 
 #[derive(Debug, Args)]
@@ -87,33 +111,38 @@ struct PathsArgs {
 #[derive(Debug, Args)]
 struct TargetArgs {
     /// A file that ends in .drv (with --name any file); or, of a derivation in the store, the path,
-    /// the base name or its 32 characters of hash
+    /// the base name, its 32 characters of hash, or the build hash or its first 6 characters or more
     #[arg(value_name = "FILE|BUILD-HASH")]
     derivation: OsString,
-    /// The root of the store, below which --store-dir lies; otherwise `/`
-    #[arg(long, value_name = "DIR")]
-    store: Option<PathBuf>,
-    /// The folder that all paths of the store begin with
-    #[arg(long, value_name = "DIR", default_value = "/nix/store")]
-    store_dir: String,
+    #[command(flatten)]
+    store: StoreArgs,
     /// The name of the derivation, without .drv; otherwise that of the file tells it
     #[arg(long)]
     name: Option<String>,
 }
 
+/// Where the store is.
+#[derive(Debug, Args)]
+struct StoreArgs {
+    /// The root of the store, below which --store-dir lies, and its state in nix/var/nix; or the
+    /// folder of that state itself; otherwise `/`
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// The folder that all paths of the store begin with
+    #[arg(long, value_name = "DIR", default_value = "/nix/store")]
+    store_dir: String,
+}
+
 impl TargetArgs {
     fn find(&self) -> Result<(StoreDir, Target), Error> {
-        let store_dir = StoreDir::new(&self.store_dir).map_err(|source| Error::StoreDir {
-            store_dir: self.store_dir.clone(),
-            source,
-        })?;
+        let store_dir = self.store.store_dir()?;
         let target = self.target(&store_dir)?;
         Ok((store_dir, target))
     }
 
     fn target(&self, store_dir: &StoreDir) -> Result<Target, Error> {
         let Some(name) = &self.name else {
-            return Target::find(&self.derivation, store_dir, &self.folder());
+            return Target::find(&self.derivation, store_dir, &self.store);
         };
         let file = PathBuf::from(&self.derivation);
         match StorePathName::new(name) {
@@ -121,9 +150,19 @@ impl TargetArgs {
                 file,
                 path: None,
                 name,
+                found: None,
             }),
             Err(source) => Err(Error::Name { file, source }),
         }
+    }
+}
+
+impl StoreArgs {
+    fn store_dir(&self) -> Result<StoreDir, Error> {
+        StoreDir::new(&self.store_dir).map_err(|source| Error::StoreDir {
+            store_dir: self.store_dir.clone(),
+            source,
+        })
     }
 
     /// Returns where the store's objects lie on disk.
@@ -132,6 +171,16 @@ impl TargetArgs {
             None => PathBuf::from(&self.store_dir),
             Some(root) => root.join(self.store_dir.trim_start_matches('/')),
         }
+    }
+
+    /// Returns the derivation files of the store.
+    fn files(&self, store_dir: &StoreDir) -> Result<DrvFiles, Error> {
+        let root = self.store.as_deref().unwrap_or(Path::new("/"));
+        let state_dir = match &self.store {
+            Some(root) if root.join("drv").is_dir() => root.clone(),
+            _ => StoreLayout::below(root, store_dir.clone()).state_dir,
+        };
+        Ok(DrvFiles::open(state_dir, store_dir.clone())?)
     }
 }
 
@@ -158,14 +207,16 @@ pub(crate) fn run(args: &DrvArgs, out: &mut dyn Write) -> Result<()> {
         What::Show(args) => show(args)?,
         What::Print(args) => print(args)?,
         What::Paths(args) => paths(args)?,
+        What::List(args) => return files::list(args, out),
+        What::Outputs(args) => files::outputs(args)?,
+        What::Diff(args) => files::diff(args)?,
     };
     out.write_all(&text).map_err(CommandError::Output)
 }
 
 fn show(args: &ShowArgs) -> Result<Vec<u8>, Error> {
     let (store_dir, target) = args.target.find()?;
-    let bytes = read(&target.file)?;
-    let derivation = target.parse(&store_dir, &bytes)?;
+    let derivation = target.derivation(&store_dir)?;
     let format = args.format.into();
     let value = if args.bare {
         let value = derivation.to_json(&store_dir, format);
@@ -185,9 +236,9 @@ fn show(args: &ShowArgs) -> Result<Vec<u8>, Error> {
 
 fn print(args: &PrintArgs) -> Result<Vec<u8>, Error> {
     let (store_dir, target) = args.target.find()?;
-    let bytes = read(&target.file)?;
-    let derivation = target.parse(&store_dir, &bytes)?;
+    let derivation = target.derivation(&store_dir)?;
     if args.check {
+        let bytes = read(&target.file)?;
         let name = target.name.clone();
         Derivation::parse_canonical_aterm(&store_dir, name, &bytes)
             .map_err(|source| target.failed(source))?;
@@ -199,10 +250,10 @@ fn print(args: &PrintArgs) -> Result<Vec<u8>, Error> {
 
 fn paths(args: &PathsArgs) -> Result<Vec<u8>, Error> {
     let (store_dir, target) = args.target.find()?;
-    let derivation = target.parse(&store_dir, &read(&target.file)?)?;
-    let folder = match &args.target.store {
-        Some(_) => args.target.folder(),
-        None => target.folder(),
+    let derivation = target.derivation(&store_dir)?;
+    let folder = match &args.target.store.store {
+        None if target.found.is_none() => target.folder(),
+        _ => args.target.store.folder(),
     };
     let inputs = Inputs {
         store_dir: &store_dir,

@@ -3,7 +3,12 @@
 use std::{io, path::PathBuf};
 
 use netabase_store::NetabaseError;
-use nix_store::path_info;
+use nix_core::{
+    content_address::ContentAddressError,
+    graph::{GraphError, PathCycle},
+    store_path::{StoreDir, StorePathError, StorePathNameError},
+};
+use nix_store::{path_info, store};
 
 use crate::key::KeyError;
 
@@ -65,6 +70,38 @@ pub(crate) enum Error {
     Unsound { db: PathBuf, problems: u64 },
     #[error("a mistake in this program: {message}")]
     Bug { message: String },
+    #[error(transparent)]
+    Objects(#[from] store::Error),
+    #[error(transparent)]
+    NixDb(#[from] nix_store::nix_db::NixDbError),
+    #[error("there is no store of objects at {}: make one by `netabase store add`", path.display())]
+    NoObjects { path: PathBuf },
+    #[error("say which store: --db FILE or --store STORE")]
+    NoPlace,
+    #[error("{path} is no derivation that {} knows", db.display())]
+    NoSuchDerivation { path: String, db: PathBuf },
+    #[error("{path} is not valid in the store of {store_dir}")]
+    NotInStore { path: String, store_dir: StoreDir },
+    #[error("{path:?}")]
+    StorePath {
+        path: String,
+        source: StorePathError,
+    },
+    #[error("an object cannot have the name {name:?}")]
+    ObjectName {
+        name: String,
+        source: StorePathNameError,
+    },
+    #[error("--name names one object, not several")]
+    NameOfMany,
+    #[error("add by this hash")]
+    ContentAddress(#[from] ContentAddressError),
+    #[error("put the objects in order")]
+    Graph(#[from] GraphError),
+    #[error("put the objects in order")]
+    Cycle(#[from] PathCycle),
+    #[error("make a pipe")]
+    Pipe(#[source] io::Error),
     #[error("look at {}", path.display())]
     Look { path: PathBuf, source: io::Error },
     #[error("write {}", path.display())]

@@ -100,7 +100,7 @@ struct ConvertArgs {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Type {
+pub(crate) enum Type {
     Md5,
     Sha1,
     Sha256,

@@ -1,6 +1,7 @@
 //! `netabase import`: reads what Nix prints into a store.
 
 pub(crate) mod input;
+mod nix_db;
 
 use std::{
     io::Write,
@@ -20,7 +21,7 @@ use nix_store::{
 use crate::{
     engine::{EngineArg, Mode, Task, with_store},
     error::{Error, Result},
-    import::input::Input,
+    import::{input::Input, nix_db::NixDbArgs},
 };
 
 /// How many paths one transaction stores at most.
@@ -46,6 +47,14 @@ enum What {
     /// import twice changes nothing. An input of up to 1,024 paths is stored in one transaction; a
     /// larger one in batches of that many, each stored wholly or not at all.
     PathInfo(PathInfoArgs),
+    /// Import Nix's own database, db.sqlite
+    ///
+    /// Takes the database of any Nix since 2.0 with its paths and the realisations of both kinds. It
+    /// is read where it lies, without a lock and without changing anything, unless a journal beside it
+    /// has changes that are not in it yet. Paths that are in the store already are replaced where they
+    /// differ, so the same import twice changes nothing. Paths are stored in batches of up to 8,192,
+    /// each wholly or not at all.
+    NixDb(NixDbArgs),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +76,7 @@ struct PathInfoArgs {
 pub(crate) fn run(args: ImportArgs, out: &mut dyn Write) -> Result<()> {
     match args.what {
         What::PathInfo(args) => path_info(&args, out),
+        What::NixDb(args) => nix_db::run(&args, out),
     }
 }
 
@@ -136,15 +146,15 @@ impl Task for Import {
             let step = store_batch(store, batch, &mut counts);
             self.bar.set_message(format!("{} paths", counts.stored()));
             let next = step.and_then(|()| self.source.batch());
-            batch = next.map_err(|error| stopped(&counts, error))?;
+            batch = next.map_err(|error| stopped(counts.stored(), error))?;
         }
         counts.invalid = self.source.reader.invalid();
         Ok(counts)
     }
 }
 
-fn stopped(counts: &Counts, error: Error) -> Error {
-    match counts.stored() {
+fn stopped(stored: u64, error: Error) -> Error {
+    match stored {
         0 => error,
         stored => Error::Stopped {
             stored,

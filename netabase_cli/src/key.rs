@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Result},
 };
 
-pub(crate) use self::error::KeyError;
+pub(crate) use self::{error::KeyError, trusted::read as trusted_keys};
 
 /// The arguments of `key`.
 #[derive(Debug, Args)]

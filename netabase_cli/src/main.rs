@@ -8,6 +8,7 @@ mod db;
 mod drv;
 mod engine;
 mod error;
+mod export;
 mod hash;
 mod import;
 mod key;
@@ -15,6 +16,7 @@ mod manual;
 mod nar;
 mod query;
 mod quiet;
+mod store;
 
 use std::{
     io::{self, BufWriter, Write},
@@ -48,12 +50,14 @@ fn main() -> ExitCode {
 fn run(command: Command, out: &mut dyn Write) -> Result<()> {
     match command {
         Command::Import(args) => import::run(args, out),
+        Command::Export(args) => export::run(args, out),
         Command::Query(args) => query::run(args, out),
         Command::Key(args) => key::run(args, out),
         Command::Db(args) => db::run(args, out),
         Command::Hash(args) => hash::run(&args, out),
         Command::Nar(args) => nar::run(&args, out),
         Command::Drv(args) => drv::run(&args, out),
+        Command::Store(args) => store::run(&args, out),
         Command::Completions(args) => manual::completions(args, out),
         Command::Man(args) => manual::man(&args, out),
     }

@@ -6,6 +6,8 @@ mod source;
 mod unpack;
 mod whole;
 
+pub(crate) use self::whole::WholeArchive;
+
 use std::{
     fmt,
     io::{self, Write},

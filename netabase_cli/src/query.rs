@@ -1,24 +1,26 @@
 //! `netabase query`: what a store knows about a path.
 
+mod answer;
 pub(crate) mod closure;
+mod objects;
 
 use std::{
-    io::{self, Write},
-    path::PathBuf,
+    io::Write,
+    path::{Path, PathBuf},
 };
 
 use clap::{Args, Subcommand};
 use netabase_store::{Store, backends::Backend};
 use nix_store::{
-    db::models::{StoreDefinition, StorePath},
-    path_info,
+    db::models::{Derivation, DerivationByOutputPathSecondaryKey, StoreDefinition, StorePath},
+    local::LocalReference,
 };
-use serde_json::{Value, json};
 
 use crate::{
     engine::{EngineArg, Mode, Task, with_store},
     error::{Error, Result},
-    query::closure::Paths,
+    query::{answer::Answer, closure::Paths},
+    store::place,
 };
 
 /// The arguments of `query`.
@@ -42,18 +44,25 @@ enum Question {
     ReferrersClosure(PathArgs),
     /// The derivation that built it; `unknown-deriver` where that is not known
     Deriver(PathArgs),
+    /// The valid derivations that have it as an output
+    ValidDerivers(PathArgs),
+    /// The outputs of a derivation
+    Outputs(PathArgs),
 }
 
 #[derive(Debug, Args)]
 struct PathArgs {
     /// The path: in full, its base name, or the base name's 32 characters of hash
     path: String,
-    /// The store to ask
-    #[arg(long, value_name = "FILE")]
-    db: PathBuf,
-    /// The engine of the store, which says itself what it is
-    #[arg(long)]
+    /// The database to ask, which `import` made
+    #[arg(long, value_name = "FILE", required_unless_present = "store")]
+    db: Option<PathBuf>,
+    /// The engine of the database, which says itself what it is
+    #[arg(long, requires = "db")]
     engine: Option<EngineArg>,
+    /// The store of objects to ask instead: a folder, or `local?root=DIR`, ...
+    #[arg(long, value_name = "STORE", conflicts_with = "db", value_parser = LocalReference::parse)]
+    store: Option<LocalReference>,
     /// Answer in JSON: `info` as `nix path-info --json` does, a list as an array
     #[arg(long)]
     json: bool,
@@ -68,9 +77,17 @@ pub(crate) fn run(args: QueryArgs, out: &mut dyn Write) -> Result<()> {
         Question::Requisites(args) => (Kind::Requisites, args),
         Question::ReferrersClosure(args) => (Kind::ReferrersClosure, args),
         Question::Deriver(args) => (Kind::Deriver, args),
+        Question::ValidDerivers(args) => (Kind::ValidDerivers, args),
+        Question::Outputs(args) => (Kind::Outputs, args),
     };
-    let task = Ask { kind, args: &args };
-    let answer = with_store(&args.db, args.engine, Mode::Read, task)?;
+    let answer = match (&args.store, &args.db) {
+        (Some(store), _) => objects::ask(&place::open(store, true)?, kind, &args.path)?,
+        (None, Some(db)) => {
+            let path = &args.path;
+            with_store(db, args.engine, Mode::Read, Ask { kind, path, db })?
+        }
+        (None, None) => return Err(Error::NoPlace),
+    };
     let printed = if args.json {
         answer.print_json(out)
     } else {
@@ -87,11 +104,14 @@ enum Kind {
     Requisites,
     ReferrersClosure,
     Deriver,
+    ValidDerivers,
+    Outputs,
 }
 
 struct Ask<'a> {
     kind: Kind,
-    args: &'a PathArgs,
+    path: &'a str,
+    db: &'a Path,
 }
 
 impl Task for Ask<'_> {
@@ -101,9 +121,9 @@ impl Task for Ask<'_> {
         let txn = store.begin_read()?;
         let paths = Paths {
             tree: txn.open_tree::<StorePath>(),
-            db: &self.args.db,
+            db: self.db,
         };
-        let path = paths.find(&self.args.path)?;
+        let path = paths.find(self.path)?;
         Ok(match self.kind {
             Kind::Info => Answer::Info(Box::new(path)),
             Kind::References => Answer::Paths(path.references),
@@ -111,56 +131,21 @@ impl Task for Ask<'_> {
             Kind::Requisites => Answer::Paths(paths.requisites(path)?),
             Kind::ReferrersClosure => Answer::Paths(paths.referrers_closure(path.path)?),
             Kind::Deriver => Answer::Deriver(path.deriver),
+            Kind::ValidDerivers => {
+                let derivations = txn.open_tree::<Derivation>();
+                let index = derivations.index::<DerivationByOutputPathSecondaryKey>();
+                let found = index.get(path.path.as_str()).keys();
+                Answer::Paths(found.map(|key| Ok(key?.0)).collect::<Result<_>>()?)
+            }
+            Kind::Outputs => {
+                let derivation = txn.open_tree::<Derivation>().get(path.path.as_str())?;
+                let not_stored = || Error::NoSuchDerivation {
+                    path: path.path.clone(),
+                    db: self.db.to_owned(),
+                };
+                let outputs = derivation.ok_or_else(not_stored)?.outputs.into_iter();
+                Answer::Outputs(outputs.map(|output| (output.name, output.path)).collect())
+            }
         })
     }
-}
-
-enum Answer {
-    Info(Box<StorePath>),
-    Paths(Vec<String>),
-    Deriver(Option<String>),
-}
-
-impl Answer {
-    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
-        match self {
-            Self::Info(path) => print_info(path, out),
-            Self::Paths(paths) => paths.iter().try_for_each(|path| writeln!(out, "{path}")),
-            Self::Deriver(deriver) => {
-                writeln!(out, "{}", deriver.as_deref().unwrap_or("unknown-deriver"))
-            }
-        }
-    }
-
-    fn print_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        let value: Value = match self {
-            Self::Info(path) => json!({ path.path.clone(): path_info::to_json(path) }),
-            Self::Paths(paths) => json!(paths),
-            Self::Deriver(deriver) => json!(deriver),
-        };
-        writeln!(out, "{value}")
-    }
-}
-
-fn print_info(path: &StorePath, out: &mut dyn Write) -> io::Result<()> {
-    let mut line = |name: &str, text: &str| writeln!(out, "{name:<16}{text}");
-    line("path", &path.path)?;
-    line("nar hash", &path.nar_hash)?;
-    line("nar size", &path.nar_size.to_string())?;
-    if path.registration_time != 0 {
-        line("registered", &path.registration_time.to_string())?;
-    }
-    path.deriver
-        .iter()
-        .try_for_each(|deriver| line("deriver", deriver))?;
-    path.references
-        .iter()
-        .try_for_each(|reference| line("reference", reference))?;
-    path.signatures
-        .iter()
-        .try_for_each(|signature| line("signature", signature))?;
-    path.content_address
-        .iter()
-        .try_for_each(|address| line("content address", address))?;
-    line("ultimate", if path.ultimate { "yes" } else { "no" })
 }

@@ -62,6 +62,20 @@ impl JsonError {
         Self { path, kind }
     }
 
+    /// Returns an error of the place that the fields `way` lead to.
+    #[must_use]
+    pub fn at(way: &[&str], kind: JsonErrorKind) -> Self {
+        Self::new(cursor::way_path(way), kind)
+    }
+
+    /// Returns the error of a document that stands at the place `way` of another, as one of that.
+    #[must_use]
+    pub fn within(self, way: &[&str]) -> Self {
+        let mut path = cursor::way_path(way);
+        path.push_str(&self.path);
+        Self::new(path, self.kind)
+    }
+
     /// Returns the place, as in `.outputs.out.hash`; empty for the whole document.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -132,6 +146,17 @@ mod tests {
         assert!(parse_value(&nested(127)).is_ok());
         assert!(parse_value(&nested(128)).is_err());
         assert!(parse_value(&b"[".repeat(1_000_000)).is_err());
+    }
+
+    #[test]
+    fn errors_of_a_part_become_errors_of_the_whole() {
+        let error = JsonError::at(&["b c"], JsonErrorKind::Missing);
+        assert_eq!(error.path(), r#"["b c"]"#);
+        assert_eq!(
+            error.within(&["a", "x.drv"]).path(),
+            r#".a["x.drv"]["b c"]"#
+        );
+        assert_eq!(JsonError::at(&[], JsonErrorKind::Missing).path(), "");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The typed trees of a Nix store's metadata.
 
+#[cfg(all(feature = "store", unix))]
+mod database;
 mod derivation;
 mod indexes;
 mod output;
@@ -8,7 +10,10 @@ mod store_path;
 
 use netabase_store::netabase_definition_module;
 
-/// Store paths, derivations and realisations, with the indexes that Nix's questions need.
+#[cfg(all(feature = "store", unix))]
+pub use self::database::{Database, DatabaseEngine, DatabaseOptions, Hold, Registration};
+
+/// Store paths, derivations, realisations and roots, with the indexes that Nix's questions need.
 ///
 /// The fields are text, as the engine keeps them; methods return what they say as the checked types
 /// of [`nix_core`], and make rows of those: [`StorePath::to_path_info`](models::StorePath::to_path_info),
@@ -104,6 +109,33 @@ pub mod models {
         pub signatures: Vec<String>,
         /// The realisations that it was built with, `<derivation>!<output>`, and their paths.
         pub dependent_realisations: BTreeMap<String, String>,
+    }
+
+    /// A derivation that a [`Derivation`] cannot say: with strings that are not UTF-8, or with
+    /// dynamic outputs of inputs.
+    #[derive(NetabaseModel, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+    #[netabase(StoreDefinition)]
+    pub struct DerivationText {
+        /// The full path of the derivation itself.
+        #[primary_key]
+        pub path: String,
+        /// The derivation as Nix writes it.
+        pub aterm: Vec<u8>,
+        /// The full paths of the outputs that are known before the build.
+        #[secondary_key(each)]
+        pub output_paths: Vec<String>,
+    }
+
+    /// A path that is to be kept.
+    #[derive(NetabaseModel, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+    #[netabase(StoreDefinition)]
+    pub struct GcRoot {
+        /// What the root is called.
+        #[primary_key]
+        pub name: String,
+        /// The full path that is kept, with all that it refers to.
+        #[secondary_key]
+        pub target: String,
     }
 
     /// One output of a derivation.

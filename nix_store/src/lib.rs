@@ -1,13 +1,18 @@
-//! A Nix store's metadata as typed trees: [`db::models`] holds store paths, derivations and
-//! realisations as models of one definition, and [`path_info`], [`derivation_show`] and
-//! [`realisation_info`] read what the Nix commands of these names print, in every version.
+//! A Nix store as a library, synchronous and without a daemon.
 //!
-//! Rows are text, as the engine keeps them; their methods return what they say as the checked types
-//! of [`nix_core`], and make rows of those.
+//! [`db::models`] holds store paths, derivations and realisations as models of one definition, and
+//! [`path_info`], [`derivation_show`] and [`realisation_info`] read what the Nix commands of these
+//! names print, in every version. Rows are text, as the engine keeps them; their methods return what
+//! they say as the checked types of [`nix_core`], and make rows of those.
 //!
-//! It is **not** a Nix store yet: no file of a store is read or written, and nobody checks the
-//! signatures of what is read in but who asks
-//! [`PathInfo::check_signatures`](nix_core::path_info::PathInfo::check_signatures).
+//! With the feature `store` there are objects: behind the traits `store::ReadStore` and
+//! `store::WriteStore` in memory (`memory`), over another store (`read_only`) and as files
+//! (`local`), with garbage collection (`gc`), deduplication (`optimise`), verification
+//! (`verify`) and a record of builds (`drv_files`). With `nix-db` Nix's own database is read
+//! without importing it, imported and exported (`nix_db`).
+//!
+//! It is **not** a builder and has no network: who builds registers what came out, and where objects
+//! come from is for others to say.
 //!
 //! ```
 //! use netabase_store::MemoryStore;
@@ -31,12 +36,36 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! | feature | gives | default |
+//! | --- | --- | --- |
+//! | `store` | stores of objects; all but those in memory are for Unix | yes |
+//! | `nix-db` | Nix's database, by SQLite, which needs a C compiler | no |
+//! | `sled` | databases on sled beside those on redb | no |
 
 pub mod db;
 pub mod derivation_show;
+#[cfg(all(feature = "store", unix))]
+pub mod drv_files;
 mod field;
+#[cfg(all(feature = "store", unix))]
+pub mod gc;
+#[cfg(all(feature = "store", unix))]
+pub mod local;
+#[cfg(feature = "store")]
+pub mod memory;
+#[cfg(all(feature = "nix-db", unix))]
+pub mod nix_db;
+#[cfg(all(feature = "store", unix))]
+pub mod optimise;
 pub mod path_info;
+#[cfg(feature = "store")]
+pub mod read_only;
 pub mod realisation_info;
+#[cfg(feature = "store")]
+pub mod store;
+#[cfg(all(feature = "store", unix))]
+pub mod verify;
 
 pub use nix_core::store_path::StoreDir;
 

@@ -4,8 +4,10 @@ use std::{io, path::PathBuf};
 
 use nix_core::{
     derivation::{AtermError, CheckError, ToJsonError},
+    json::JsonError,
     store_path::{ComputeError, StoreDirError, StorePath, StorePathNameError},
 };
+use nix_store::drv_files::BuildHash;
 
 /// What can go wrong with a derivation.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,16 @@ pub(crate) enum Error {
     Missing { folder: PathBuf },
     #[error("{} holds what belongs at {found}", file.display())]
     Contents { file: PathBuf, found: StorePath },
+    #[error(transparent)]
+    Files(#[from] nix_store::store::Error),
+    #[error("no build hash in {} begins with {text}", folder.display())]
+    NoBuildHash { folder: PathBuf, text: String },
+    #[error("no outputs are recorded of the build hash {0}")]
+    NoOutputs(BuildHash),
+    #[error("both {one} and {other} begin so: say more of the build hash")]
+    SeveralBuildHashes { one: BuildHash, other: BuildHash },
+    #[error("{} is no derivation file, and {more} more", file.display())]
+    Foreign { file: PathBuf, more: usize },
     #[error("{}", file.display())]
     In { file: PathBuf, source: Failure },
 }
@@ -51,6 +63,10 @@ pub(crate) enum Failure {
     Aterm(#[from] AtermError),
     #[error(transparent)]
     Json(#[from] ToJsonError),
+    #[error(transparent)]
+    NotJson(#[from] JsonError),
+    #[error("it holds {0} derivations, not one")]
+    Several(usize),
     #[error(transparent)]
     Compute(#[from] ComputeError),
     #[error(transparent)]

@@ -9,12 +9,16 @@ use std::{
 
 use nix_core::{
     derivation::Derivation,
-    nix32,
+    json::parse_value,
     store_path::{HASH_PART_LEN, StoreDir, StorePath, StorePathName},
 };
 use nix_io::read::BoundedReader;
 
-use crate::drv::{Error, error::Failure};
+use crate::drv::{
+    Error, StoreArgs,
+    error::Failure,
+    files::{derivation_of, find_build_hash, get, is_build_hash, is_json},
+};
 
 /// The largest derivation that is read: many times the largest there are.
 const DERIVATION_BYTES_MAX: u64 = 256 << 20;
@@ -29,12 +33,19 @@ pub(super) struct Target {
     pub(super) path: Option<StorePath>,
     /// Its name, without the suffix.
     pub(super) name: StorePathName,
+    /// What it says, where it was found by its build hash.
+    pub(super) found: Option<Box<Derivation>>,
 }
 
 impl Target {
-    /// Finds what a text means: a path in the store, whatever exists by that name, a base name, or a
-    /// hash part.
-    pub(super) fn find(text: &OsStr, store_dir: &StoreDir, folder: &Path) -> Result<Self, Error> {
+    /// Finds what a text means: a path in the store, whatever exists by that name, a base name, a
+    /// hash part, or the beginning of a build hash.
+    pub(super) fn find(
+        text: &OsStr,
+        store_dir: &StoreDir,
+        store: &StoreArgs,
+    ) -> Result<Self, Error> {
+        let folder = &store.folder();
         if let Some(path) = text.to_str().and_then(|text| store_dir.parse(text).ok()) {
             return Self::in_store(path, folder);
         }
@@ -46,8 +57,8 @@ impl Target {
             if let Ok(path) = StorePath::from_base_name(text) {
                 return Self::in_store(path, folder);
             }
-            if text.len() == HASH_PART_LEN && text.bytes().all(nix32::is_digit) {
-                return Self::in_store(with_hash_part(text, folder)?, folder);
+            if is_build_hash(text) {
+                return Self::with_hash(text, store_dir, store);
             }
         }
         let source = io::Error::from(ErrorKind::NotFound);
@@ -59,6 +70,45 @@ impl Target {
         Err(Error::Unclear { text })
     }
 
+    /// Finds what a text means, as [`find`](Self::find) does; of a file of JSON the name is inside.
+    pub(super) fn of_any(
+        text: &OsStr,
+        store_dir: &StoreDir,
+        store: &StoreArgs,
+    ) -> Result<Self, Error> {
+        let file = Path::new(text);
+        if !file.is_file() {
+            return Self::find(text, store_dir, store);
+        }
+        let bytes = read(file)?;
+        if !is_json(&bytes) {
+            return Self::find(text, store_dir, store);
+        }
+        let derivation = read_json(file, &bytes, store_dir)?;
+        Ok(Self {
+            file: file.to_owned(),
+            path: None,
+            name: derivation.name.clone(),
+            found: Some(Box::new(derivation)),
+        })
+    }
+
+    /// Finds a hash part in the store, or else the one build hash that begins so.
+    fn with_hash(text: &str, store_dir: &StoreDir, store: &StoreArgs) -> Result<Self, Error> {
+        let files = store.files(store_dir)?;
+        if text.len() == HASH_PART_LEN && files.find_by_prefix(text)?.is_empty() {
+            let folder = store.folder();
+            return Self::in_store(with_hash_part(text, &folder)?, &folder);
+        }
+        let found = get(&files, &find_build_hash(text, &files)?)?;
+        Ok(Self {
+            file: found.file,
+            path: None,
+            name: found.derivation.name.clone(),
+            found: Some(Box::new(found.derivation)),
+        })
+    }
+
     pub(super) fn in_store(path: StorePath, folder: &Path) -> Result<Self, Error> {
         let Some(name) = path.to_name().without_derivation_suffix() else {
             return Err(Error::NotDerivation { path });
@@ -67,6 +117,7 @@ impl Target {
             file: folder.join(path.base_name()),
             path: Some(path),
             name,
+            found: None,
         })
     }
 
@@ -87,6 +138,7 @@ impl Target {
                 file: path,
                 path: None,
                 name,
+                found: None,
             }),
             Err(source) => Err(Error::Name { file: path, source }),
         }
@@ -98,6 +150,18 @@ impl Target {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         }
+    }
+
+    /// Reads the derivation, in whatever format it is.
+    pub(super) fn derivation(&self, store_dir: &StoreDir) -> Result<Derivation, Error> {
+        if let Some(found) = &self.found {
+            return Ok((**found).clone());
+        }
+        let bytes = read(&self.file)?;
+        if is_json(&bytes) {
+            return read_json(&self.file, &bytes, store_dir);
+        }
+        self.parse(store_dir, &bytes)
     }
 
     /// Reads the derivation of the contents of the file.
@@ -126,6 +190,16 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     read().map_err(|source| {
         let path = path.to_owned();
         Error::Read { path, source }
+    })
+}
+
+fn read_json(file: &Path, bytes: &[u8], store_dir: &StoreDir) -> Result<Derivation, Error> {
+    let derivation = parse_value(bytes)
+        .map_err(Failure::from)
+        .and_then(|value| derivation_of(&value, store_dir));
+    derivation.map_err(|source| {
+        let file = file.to_owned();
+        Error::In { file, source }
     })
 }
 

@@ -46,6 +46,15 @@ impl Input {
     }
 }
 
+/// Returns a bar that counts paths; hidden where nobody watches.
+pub(crate) fn counter() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {pos} paths {elapsed}");
+    ProgressBar::new_spinner().with_style(style.expect("the template is the one above"))
+}
+
 fn progress(len: Option<u64>) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -7,7 +7,7 @@ use nix_core::signature::TrustedKeys;
 use crate::key::{KeyError, secret::read_text};
 
 /// Reads every key of the arguments: an argument is a key where it is one, and else names a file.
-pub(super) fn read(arguments: &[String]) -> Result<TrustedKeys, KeyError> {
+pub(crate) fn read(arguments: &[String]) -> Result<TrustedKeys, KeyError> {
     let mut all = TrustedKeys::default();
     for (at, argument) in arguments.iter().enumerate() {
         let number = at + 1;

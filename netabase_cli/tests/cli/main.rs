@@ -1,6 +1,7 @@
 //! The command `netabase`, run as its users run it.
 
 mod drv;
+mod drv_files;
 mod errors;
 mod hash;
 mod import;
@@ -8,6 +9,8 @@ mod key;
 mod manual;
 mod nar;
 mod nix;
+mod nix_db;
 mod query;
+mod store;
 mod support;
 mod trees;

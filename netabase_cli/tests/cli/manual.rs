@@ -29,7 +29,10 @@ fn hash_nar_and_drv_show_an_example_of_each_use() {
     for (command, uses) in [
         ("hash", &["path", "file", "string", "convert"][..]),
         ("nar", &["pack", "unpack", "list", "hash"]),
-        ("drv", &["show", "print", "paths"]),
+        (
+            "drv",
+            &["show", "print", "paths", "list", "outputs", "diff"],
+        ),
     ] {
         for name in uses {
             let help = ok(&[command, name, "--help"]);

@@ -24,6 +24,7 @@ use super::{
     aterm_write::{HashedInputs, Inputs},
 };
 
+mod build;
 mod error;
 mod lookup;
 

@@ -185,6 +185,15 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Returns the place that fields lead to.
+pub(super) fn way_path(way: &[&str]) -> String {
+    let mut path = String::new();
+    for name in way {
+        push_key(&mut path, &Key::Field(name));
+    }
+    path
+}
+
 fn push_key(path: &mut String, key: &Key<'_>) {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     match key {

@@ -232,6 +232,68 @@ fn realisations_of_older_versions_have_a_hash_through_deferred_inputs() {
 }
 
 #[test]
+fn a_build_hash_is_that_of_the_masked_outputs_for_every_kind() {
+    let mut store = Store::default();
+    let (a, b) = (put_fixed(&mut store, "a"), put_fixed(&mut store, "b"));
+    let build_hash = |own: &Derivation| {
+        DerivationModulo::new(&StoreDir::default(), &store.0)
+            .build_hash(own)
+            .expect("what can be hashed")
+    };
+    assert_eq!(
+        store.input(&a),
+        Ok(InputModulo::Fixed(build_hash(&fixed("a")).unwrap()))
+    );
+    assert_eq!(build_hash(&fixed("a")), build_hash(&fixed("b")));
+
+    let on = |outputs: &str, input: &StorePath| {
+        build_hash(&read("p", outputs, &[(input, r#"["out"]"#)])).expect("a hash")
+    };
+    for outputs in [DEFERRED, FLOATING, IMPURE] {
+        assert_eq!(on(outputs, &a), on(outputs, &b), "{outputs}");
+    }
+    assert_ne!(on(DEFERRED, &a), on(FLOATING, &a));
+    assert_ne!(on(IMPURE, &a), on(FLOATING, &a));
+    let plain = read("p", DEFERRED, &[(&a, r#"["out"]"#)]);
+    assert_eq!(store.hash(&plain), Ok(build_hash(&plain)));
+    let floating = read("p", FLOATING, &[(&a, r#"["out"]"#)]);
+    let former = DerivationModulo::new(&StoreDir::default(), &store.0).realisation_hash(&floating);
+    assert_eq!(former.ok(), build_hash(&floating));
+    let text = format!(
+        r#"Derive([{FLOATING}],[("{}",["out"])],[],"s","p",[],[])"#,
+        match store.input(&a) {
+            Ok(InputModulo::Fixed(hash)) => hash.to_base16(),
+            other => panic!("{other:?}"),
+        }
+    );
+    assert_eq!(build_hash(&floating), Some(Sha256::of(text.as_bytes())));
+}
+
+#[test]
+fn what_waits_for_a_build_has_no_build_hash_yet() {
+    let mut store = Store::default();
+    let floating = store.put("f", FLOATING, &[]);
+    let plain = store.fill("i", DEFERRED, &[]);
+    let dynamic = r#"(["out"],[("out",["out"])])"#;
+    for outputs in [DEFERRED, FLOATING, IMPURE] {
+        for (input, used, known) in [
+            (&floating, r#"["out"]"#, false),
+            (&plain, r#"["out"]"#, true),
+            (&plain, dynamic, false),
+        ] {
+            let own = read("p", outputs, &[(input, used)]);
+            let store_dir = StoreDir::default();
+            let found = DerivationModulo::new(&store_dir, &store.0).build_hash(&own);
+            assert_eq!(
+                found.map(|hash| hash.is_some()),
+                Ok(known),
+                "{outputs} {used}"
+            );
+        }
+    }
+}
+
+#[test]
 fn faults_below_name_the_derivation() {
     let mut store = Store::default();
     let missing = read("m", DEFERRED, &[])

@@ -1,0 +1,135 @@
+//! `netabase store add` and `add-fixed`
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use nix_core::{
+    content_address::{ContentAddressMethod, MethodAlgorithm},
+    hash::Algorithm,
+    store_path::StorePathName,
+};
+use nix_store::{local::LocalStore, store::ReadStore};
+
+use crate::{
+    error::{Error, Result},
+    hash::Type,
+    store::place::StorePlace,
+};
+
+/// The arguments of `store add`.
+#[derive(Debug, Args)]
+pub(super) struct AddArgs {
+    /// What to add
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The name of the object, where it is another than that of the file
+    #[arg(long)]
+    name: Option<String>,
+    /// What is hashed: the archive of a file or folder, or the contents of a file
+    #[arg(long, value_name = "MODE", default_value = "nar")]
+    mode: Mode,
+    /// The hash function
+    #[arg(long, value_name = "TYPE", default_value = "sha256")]
+    hash_algo: Type,
+    #[command(flatten)]
+    place: StorePlace,
+}
+
+/// The arguments of `store add-fixed`.
+#[derive(Debug, Args)]
+pub(super) struct AddFixedArgs {
+    /// The hash function
+    #[arg(value_name = "TYPE")]
+    function: Type,
+    /// What to add
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Hash the archive of a file or folder instead of the contents of a file
+    #[arg(long)]
+    recursive: bool,
+    #[command(flatten)]
+    place: StorePlace,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Mode {
+    /// The archive of any file or folder
+    Nar,
+    /// The contents of a file
+    Flat,
+    /// The contents of a file, as `builtins.toFile` has them
+    Text,
+}
+
+/// Adds objects and prints their paths.
+pub(super) fn add(args: &AddArgs, out: &mut dyn Write) -> Result<()> {
+    let method = match args.mode {
+        Mode::Nar => ContentAddressMethod::Nar,
+        Mode::Flat => ContentAddressMethod::Flat,
+        Mode::Text => ContentAddressMethod::Text,
+    };
+    let how = MethodAlgorithm::new(method, args.hash_algo.into())?;
+    if args.name.is_some() && args.files.len() > 1 {
+        return Err(Error::NameOfMany);
+    }
+    add_all(&args.place, &args.files, args.name.as_deref(), how, out)
+}
+
+/// Adds objects of fixed content and prints their paths.
+pub(super) fn add_fixed(args: &AddFixedArgs, out: &mut dyn Write) -> Result<()> {
+    let method = if args.recursive {
+        ContentAddressMethod::Nar
+    } else {
+        ContentAddressMethod::Flat
+    };
+    let how = MethodAlgorithm::new(method, Algorithm::from(args.function))?;
+    add_all(&args.place, &args.files, None, how, out)
+}
+
+fn add_all(
+    place: &StorePlace,
+    files: &[PathBuf],
+    name: Option<&str>,
+    how: MethodAlgorithm,
+    out: &mut dyn Write,
+) -> Result<()> {
+    // A name that is none leaves no store behind.
+    let names: Vec<StorePathName> = files
+        .iter()
+        .map(|file| name_of(file, name))
+        .collect::<Result<_>>()?;
+    let store = place.open()?;
+    for (file, name) in files.iter().zip(&names) {
+        add_file(&store, file, name, how, out)?;
+    }
+    Ok(())
+}
+
+fn add_file(
+    store: &LocalStore,
+    file: &Path,
+    name: &StorePathName,
+    how: MethodAlgorithm,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let info = store.add_path(file, name, how)?;
+    writeln!(out, "{}", store.store_dir().display(&info.path)).map_err(Error::Output)
+}
+
+fn name_of(file: &Path, name: Option<&str>) -> Result<StorePathName> {
+    let text = match name {
+        Some(name) => name.to_owned(),
+        None => {
+            let whole = std::path::absolute(file).map_err(|source| Error::Look {
+                path: file.to_owned(),
+                source,
+            })?;
+            let name = whole.file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        }
+    };
+    StorePathName::new(&text).map_err(|source| Error::ObjectName { name: text, source })
+}

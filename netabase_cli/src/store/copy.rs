@@ -1,0 +1,114 @@
+//! `netabase store copy`
+
+use std::io::{BufReader, Write};
+
+use clap::Args;
+use nix_core::{graph::PathGraph, store_path::StorePath};
+use nix_io::nar::PackError;
+use nix_store::{
+    local::{LocalReference, LocalStore},
+    store::{Added, Direction, Error as StoreError, ReadStore, WriteStore},
+};
+
+use crate::{
+    error::{Error, Result},
+    store::place::{StorePlace, find, open},
+};
+
+/// How many bytes of an archive wait between the stores.
+const PIPE_BYTES: usize = 128 << 10;
+
+/// The arguments of `store copy`.
+#[derive(Debug, Args)]
+pub(super) struct CopyArgs {
+    /// The objects: paths, base names, or the base names' 32 characters of hash
+    #[arg(required_unless_present = "all", value_name = "PATH")]
+    paths: Vec<String>,
+    /// Copy every object of the store
+    #[arg(long, conflicts_with = "paths")]
+    all: bool,
+    /// The store to copy into, which is made where there is none
+    #[arg(long, value_name = "STORE", value_parser = LocalReference::parse)]
+    to: LocalReference,
+    #[command(flatten)]
+    place: StorePlace,
+}
+
+/// Copies objects, each after what it refers to.
+pub(super) fn run(args: &CopyArgs, out: &mut dyn Write) -> Result<()> {
+    let from = args.place.read()?;
+    let wanted = if args.all {
+        from.valid_paths()?
+    } else {
+        let found = args.paths.iter().map(|text| find(&from, text));
+        from.closure(&found.collect::<Result<_>>()?, Direction::References)?
+    };
+    let to = open(&args.to, args.to.read_only)?;
+    let mut infos = Vec::new();
+    for path in &wanted {
+        if let Some(info) = from.path_info(path)?
+            && !to.is_valid(path)?
+        {
+            infos.push(info);
+        }
+    }
+    let edges = infos
+        .iter()
+        .map(|info| (info.path.clone(), info.references.clone()));
+    let graph = PathGraph::new(edges)?;
+    let mut order: Vec<StorePath> = graph.topological_order()?;
+    order.reverse();
+    let (mut copied, mut bytes) = (0_u64, 0_u64);
+    for path in &order {
+        if let Some(size) = copy(&from, &to, path)? {
+            copied += 1;
+            bytes += size;
+        }
+    }
+    let present = wanted.len() as u64 - copied;
+    writeln!(
+        out,
+        "copied {copied} paths, {bytes} bytes of archives; {present} were there"
+    )
+    .map_err(Error::Output)
+}
+
+/// Copies one object, unless another process was faster, and returns the size of its archive.
+fn copy(from: &LocalStore, to: &LocalStore, path: &StorePath) -> Result<Option<u64>> {
+    let Some(mut info) = from.path_info(path)? else {
+        return Ok(None);
+    };
+    // It was not built in the store that it goes to.
+    info.ultimate = false;
+    let (reader, mut writer) = std::io::pipe().map_err(Error::Pipe)?;
+    std::thread::scope(|scope| {
+        // The reading end closes with its reader, so that the writer ends too.
+        let source = scope.spawn(move || from.write_nar(path, &mut writer));
+        let added = {
+            let mut reader = BufReader::with_capacity(PIPE_BYTES, reader);
+            to.add_nar(&info, &mut reader)
+        };
+        let written = source.join().map_err(|_| Error::Bug {
+            message: "writing an archive panicked".to_owned(),
+        })?;
+        match added {
+            Ok(added) => {
+                written?;
+                Ok((added == Added::New).then_some(info.nar_size))
+            }
+            // Why the archive ended early says more than that it did.
+            Err(error) => Err(match written {
+                Err(cause) if !is_write(&cause) => cause.into(),
+                _ => error.into(),
+            }),
+        }
+    })
+}
+
+/// Returns whether an archive was not read to its end, rather than not written.
+fn is_write(error: &StoreError) -> bool {
+    let StoreError::Pack { source, .. } = error else {
+        return false;
+    };
+    matches!(source, PackError::Write(_))
+}

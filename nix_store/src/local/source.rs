@@ -1,0 +1,200 @@
+//! Objects made of what lies on the user's disk or in memory.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    os::unix::fs::MetadataExt,
+    path::Path,
+    thread,
+};
+
+use nix_core::{
+    content_address::{ContentAddressMethod, MethodAlgorithm},
+    hash::Algorithm,
+    path_info::PathInfo,
+    store_path::{References, StorePath, StorePathName},
+};
+use nix_io::nar::{self, EncodeError, Encoder, Event, NarLimits, PackError, PackOptions};
+use rustix::{
+    fs::{CWD, Mode},
+    io::Errno,
+};
+
+use super::{
+    LocalStore,
+    files::{FILE_FLAGS, failed},
+};
+use crate::store::{Error, NewObject, Result};
+
+/// What passes between packing and unpacking at once.
+const BUFFER_BYTES: usize = 64 << 10;
+
+impl LocalStore {
+    /// Adds a file, a symlink or a directory of the user's, and returns what is known of the object.
+    ///
+    /// With [`Nar`](ContentAddressMethod::Nar) it is added as it is, and no symlink is followed,
+    /// `source` included. With [`Flat`](ContentAddressMethod::Flat) and
+    /// [`Text`](ContentAddressMethod::Text) it has to be a file, whose contents alone count: the
+    /// object is not executable. Memory does not depend on the size.
+    ///
+    /// # Errors
+    /// Fails when `source` cannot be read, holds what no archive can, or changes meanwhile, when it
+    /// cannot be addressed as asked, and when the store cannot be written.
+    pub fn add_path(
+        &self,
+        source: &Path,
+        name: &StorePathName,
+        how: MethodAlgorithm,
+    ) -> Result<PathInfo> {
+        self.writable()?;
+        let object = NewObject {
+            name: name.clone(),
+            how,
+            references: References::default(),
+        };
+        match how.method {
+            ContentAddressMethod::Flat | ContentAddressMethod::Text => {
+                self.add_file(source, &object)
+            }
+            _ => self.add_tree(source, &object),
+        }
+    }
+
+    /// Adds a text, as `builtins.toFile` does, and returns what is known of the object.
+    ///
+    /// # Errors
+    /// Fails when a reference is not valid, when the text is above the limits, and when the store
+    /// cannot be written.
+    pub fn add_text(
+        &self,
+        name: &StorePathName,
+        contents: &[u8],
+        references: &BTreeSet<StorePath>,
+    ) -> Result<PathInfo> {
+        let how = MethodAlgorithm {
+            method: ContentAddressMethod::Text,
+            algorithm: Algorithm::Sha256,
+        };
+        let references = References {
+            others: references.clone(),
+            self_reference: false,
+        };
+        let object = NewObject {
+            name: name.clone(),
+            how,
+            references,
+        };
+        self.add_contents(&object, contents, contents.len() as u64)
+    }
+
+    /// Packs in one thread what another unpacks, so that it is read once.
+    fn add_tree(&self, source: &Path, object: &NewObject) -> Result<PathInfo> {
+        let options = PackOptions {
+            limits: self.options().limits,
+            ..PackOptions::default()
+        };
+        let pipe = std::io::pipe().map_err(|error| Error::Io {
+            action: "open a pipe for",
+            path: source.to_owned(),
+            source: error,
+        })?;
+        let (reader, writer) = pipe;
+        let (packed, added) = thread::scope(|scope| {
+            let packing = scope.spawn(|| nar::pack(source, writer, &options));
+            let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
+            let added = self.add_new(object, &mut reader);
+            drop(reader);
+            (packing.join(), added)
+        });
+        match (packed.expect("packing does not panic"), added) {
+            // Who unpacks has gone, and says why.
+            (Ok(_) | Err(PackError::Write(_)), added) => added,
+            (Err(error), _) => Err(Error::Pack {
+                path: object.name.to_string(),
+                source: error,
+            }),
+        }
+    }
+
+    fn add_file(&self, source: &Path, object: &NewObject) -> Result<PathInfo> {
+        let not_a_file = || Error::NotAFile {
+            name: object.name.to_string(),
+        };
+        let file = match rustix::fs::openat(CWD, source, FILE_FLAGS, Mode::empty()) {
+            Err(Errno::LOOP) => return Err(not_a_file()),
+            opened => File::from(opened.map_err(failed("open", source))?),
+        };
+        let look = || -> Result<_> {
+            let metadata = file.metadata().map_err(|error| Error::Io {
+                action: "inspect",
+                path: source.to_owned(),
+                source: error,
+            })?;
+            Ok((
+                metadata.is_file(),
+                metadata.len(),
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+            ))
+        };
+        let before = look()?;
+        let (is_file, size, ..) = before;
+        if !is_file {
+            return Err(not_a_file());
+        }
+        let contents = BufReader::with_capacity(BUFFER_BYTES, &file).take(size);
+        let added = self.add_contents(object, contents, size);
+        if look()? == before {
+            return added;
+        }
+        if let Ok(info) = &added {
+            // A mixture of two contents, and nobody's yet.
+            self.delete_paths(&BTreeSet::from([info.path.clone()]))?;
+        }
+        let path = source.to_owned();
+        Err(Error::Pack {
+            path: object.name.to_string(),
+            source: PackError::Changed { path },
+        })
+    }
+
+    /// Adds a file of `size` bytes.
+    fn add_contents(
+        &self,
+        object: &NewObject,
+        contents: impl BufRead,
+        size: u64,
+    ) -> Result<PathInfo> {
+        let framed = frame(size, self.options().limits);
+        let (head, tail) = framed.map_err(|source| Error::Pack {
+            path: object.name.to_string(),
+            source: PackError::Encode {
+                path: object.name.as_str().into(),
+                source,
+            },
+        })?;
+        let mut nar = head.chain(contents).chain(&tail[..]);
+        self.add_new(object, &mut nar)
+    }
+}
+
+/// Returns what stands before and after the contents in the archive of a file.
+fn frame(size: u64, limits: NarLimits) -> Result<(std::io::Cursor<Vec<u8>>, Vec<u8>), EncodeError> {
+    let mut encoder = Encoder::new(limits);
+    let (mut head, mut tail) = (Vec::new(), Vec::new());
+    let file = Event::Regular {
+        executable: false,
+        size,
+        offset: 0,
+    };
+    encoder.encode(file, &mut head)?;
+    let mut missing = size;
+    while missing > 0 {
+        let count = usize::try_from(missing).unwrap_or(usize::MAX);
+        encoder.contents(count)?;
+        missing -= count as u64;
+    }
+    encoder.encode(Event::RegularEnd, &mut tail)?;
+    Ok((std::io::Cursor::new(head), tail))
+}

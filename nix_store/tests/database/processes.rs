@@ -1,0 +1,285 @@
+//! Processes take turns at a database, and one that is killed leaves whole transactions.
+//!
+//! The other process is this program, told by its environment to run one of the `child_*` tests,
+//! which do nothing otherwise.
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use nix_core::store_path::StoreDir;
+use nix_store::{
+    db::{Database, DatabaseEngine, DatabaseOptions},
+    store::Error,
+};
+use tempfile::TempDir;
+
+use crate::support::{ENGINES, object, open, path, paths, try_open};
+
+/// What stands before what a child says, which comes after what its test harness says.
+const MARK: &str = "child says ";
+
+/// How many paths a transaction of the child that is killed registers.
+const GROUP: usize = 5;
+
+/// Another process at work on a database.
+struct Other {
+    child: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Other {
+    fn start(test: &str, folder: &TempDir, engine: DatabaseEngine, name: &str) -> Self {
+        let program = std::env::current_exe().unwrap();
+        let mut command = Command::new(program);
+        command
+            .args([
+                "--exact",
+                &format!("processes::{test}"),
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env("DATABASE_TEST_FOLDER", folder.path().join("db"))
+            .env("DATABASE_TEST_ENGINE", engine.as_str())
+            .env("DATABASE_TEST_NAME", name);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        Self { child, said }
+    }
+
+    /// Waits until the process says something.
+    fn says(&mut self) -> Option<String> {
+        let mut line = String::new();
+        while self.said.read_line(&mut line).unwrap() > 0 {
+            if let Some((_, said)) = line.split_once(MARK) {
+                return Some(said.trim_end().to_owned());
+            }
+            line.clear();
+        }
+        None
+    }
+
+    /// Lets the process end, and waits for it.
+    fn end(mut self) {
+        drop(self.child.stdin.take());
+        assert_eq!(self.says(), None);
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    fn kill(mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::iter::from_fn(|| self.says()).collect()
+    }
+}
+
+/// What a child was told; nothing in a process that is none.
+struct Told {
+    name: String,
+    database: Database,
+}
+
+fn told(exclusive: bool) -> Option<Told> {
+    let dir = std::env::var_os("DATABASE_TEST_FOLDER")?;
+    let engine = std::env::var("DATABASE_TEST_ENGINE").unwrap();
+    let engine = ENGINES
+        .iter()
+        .find(|known| known.as_str() == engine)
+        .unwrap();
+    let options = DatabaseOptions {
+        engine: Some(*engine),
+        exclusive,
+        ..DatabaseOptions::default()
+    };
+    Some(Told {
+        name: std::env::var("DATABASE_TEST_NAME").unwrap(),
+        database: Database::open(dir.as_ref(), StoreDir::default(), &options).unwrap(),
+    })
+}
+
+fn say(what: &str) {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{MARK}{what}").unwrap();
+    stdout.flush().unwrap();
+}
+
+fn wait_for_end() {
+    std::io::read_to_string(std::io::stdin()).unwrap();
+}
+
+fn impatient() -> DatabaseOptions {
+    DatabaseOptions {
+        wait: false,
+        ..DatabaseOptions::default()
+    }
+}
+
+#[test]
+fn child_registers_paths_one_by_one() {
+    let Some(Told { name, database }) = told(false) else {
+        return;
+    };
+    say("ready");
+    wait_for_end();
+    for at in 0..count() {
+        database
+            .register(&[object(&format!("{name}-{at}"), &[])])
+            .unwrap();
+    }
+}
+
+/// How many paths each of two processes registers.
+fn count() -> usize {
+    match std::env::var("DATABASE_TEST_ENGINE").as_deref() {
+        Ok("sled") => 20,
+        _ => 200,
+    }
+}
+
+#[test]
+fn two_processes_register_at_once_and_nothing_is_lost() {
+    for engine in ENGINES {
+        let folder = TempDir::new().unwrap();
+        let start = |name| Other::start("child_registers_paths_one_by_one", &folder, *engine, name);
+        let mut others = ["one", "two"].map(start);
+        for other in &mut others {
+            assert_eq!(other.says().as_deref(), Some("ready"));
+        }
+        // Both begin before either is waited for.
+        others
+            .iter_mut()
+            .for_each(|other| drop(other.child.stdin.take()));
+        others.into_iter().for_each(Other::end);
+        let count = if engine.as_str() == "sled" { 20 } else { 200 };
+        let names = |name| (0..count).map(move |at| path(&format!("{name}-{at}")));
+        let expected: BTreeSet<_> = ["one", "two"].into_iter().flat_map(names).collect();
+        let database = open(&folder, &DatabaseOptions::default());
+        assert_eq!(database.valid_paths().unwrap(), expected);
+    }
+}
+
+#[test]
+fn child_registers_groups_until_it_is_killed() {
+    let Some(Told { name, database }) = told(false) else {
+        return;
+    };
+    for at in 0.. {
+        let member = |of: usize| format!("{name}-{at}-{of}");
+        let first = member(0);
+        let group: Vec<_> = (0..GROUP)
+            .map(|of| object(&member(of), &[&first]))
+            .collect();
+        database.register(&group).unwrap();
+        say(&at.to_string());
+    }
+}
+
+#[test]
+fn a_killed_process_leaves_whole_transactions_and_those_it_was_told_of() {
+    for engine in ENGINES {
+        let folder = TempDir::new().unwrap();
+        let rounds = if engine.as_str() == "sled" { 8 } else { 20 };
+        for round in 0..rounds {
+            let name = format!("r{round}");
+            let test = "child_registers_groups_until_it_is_killed";
+            let mut other = Other::start(test, &folder, *engine, &name);
+            let mut told = Vec::from_iter(other.says());
+            // Not always at the same step of the next transaction.
+            for _ in 0..round * 10_000 {
+                std::hint::spin_loop();
+            }
+            told.extend(other.kill());
+            check_groups(&folder, &name, told.len());
+        }
+    }
+}
+
+fn check_groups(folder: &TempDir, name: &str, told: usize) {
+    let database = open(folder, &DatabaseOptions::default());
+    let paths = database.valid_paths().unwrap();
+    assert_eq!(paths.len() % GROUP, 0, "a transaction is whole");
+    assert!(told > 0);
+    for at in 0..=told {
+        let first = path(&format!("{name}-{at}-0"));
+        let group: BTreeSet<_> = (0..GROUP)
+            .map(|of| path(&format!("{name}-{at}-{of}")))
+            .collect();
+        let found = database.referrers(&first).unwrap();
+        let is_lost = found.is_empty() && at == told;
+        assert!(found == group || is_lost, "{name}: group {at} of {told}");
+        assert_eq!(group.is_subset(&paths), !is_lost);
+    }
+}
+
+#[test]
+fn child_keeps_the_database() {
+    if let Some(Told { database, .. }) = told(true) {
+        database.register(&[object("a", &[])]).unwrap();
+        say("open");
+        wait_for_end();
+    }
+}
+
+#[test]
+fn an_exclusive_handle_keeps_other_processes_out_until_it_goes() {
+    for engine in ENGINES {
+        let folder = TempDir::new().unwrap();
+        let mut other = Other::start("child_keeps_the_database", &folder, *engine, "");
+        assert_eq!(other.says().as_deref(), Some("open"));
+        let read_only = DatabaseOptions {
+            read_only: true,
+            ..impatient()
+        };
+        for options in [impatient(), read_only] {
+            let error = try_open(&folder, &options).unwrap_err();
+            let Error::Busy { holder, .. } = &error else {
+                panic!("{error}");
+            };
+            // Some systems have no list of locks.
+            assert!(
+                holder.is_none_or(|process| process == other.child.id()),
+                "{error}"
+            );
+        }
+        // Who waits gets in when the other one ends.
+        let (begin, begun) = std::sync::mpsc::channel();
+        std::thread::scope(|threads| {
+            let waiting = threads.spawn(|| {
+                begin.send(()).unwrap();
+                open(&folder, &DatabaseOptions::default())
+                    .valid_paths()
+                    .unwrap()
+            });
+            begun.recv().unwrap();
+            other.end();
+            assert_eq!(waiting.join().unwrap(), paths(["a"]));
+        });
+    }
+}
+
+#[test]
+fn child_holds_the_database_to_read() {
+    if let Some(Told { database, .. }) = told(false) {
+        let _hold = database.hold_to_read().unwrap();
+        say("open");
+        wait_for_end();
+    }
+}
+
+#[test]
+fn processes_read_together_and_write_alone() {
+    let folder = TempDir::new().unwrap();
+    let database = open(&folder, &impatient());
+    database.register(&[object("a", &[])]).unwrap();
+    let test = "child_holds_the_database_to_read";
+    let mut other = Other::start(test, &folder, DatabaseEngine::Redb, "");
+    assert_eq!(other.says().as_deref(), Some("open"));
+    assert_eq!(database.valid_paths().unwrap(), paths(["a"]));
+    let refused = database.register(&[object("b", &[])]);
+    assert!(matches!(refused, Err(Error::Busy { .. })));
+    other.end();
+    database.register(&[object("b", &[])]).unwrap();
+}
