@@ -1,12 +1,15 @@
-//! What is measured of `nix_core` and `nix_io`: archives, derivations, references, graphs and
-//! signatures, each beside what one would take instead.
+//! What is measured of the Nix crates: archives, derivations, references, graphs, signatures and
+//! stores, each beside what one would take instead.
 
 pub mod archive;
 pub mod child;
+pub mod database;
 pub mod decode;
 pub mod derivation;
 pub mod graph;
+pub mod objects;
 pub mod options;
+pub mod process;
 pub mod race;
 pub mod scan;
 pub mod signatures;

@@ -1,4 +1,4 @@
-//! What the command line of `nix_formats` says.
+//! What the command line of the Nix benchmarks says.
 
 use std::path::PathBuf;
 

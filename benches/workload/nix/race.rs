@@ -145,8 +145,17 @@ impl Outcome {
     /// Returns how many times as fast the first way is as another, if that took part.
     #[must_use]
     pub fn times(&self, other: &str) -> Option<f64> {
-        let (_, others) = self.lanes.iter().find(|(name, _)| name == other)?;
-        let pairs = self.lanes[0].1.iter().zip(others);
+        self.times_of(&self.lanes[0].0, other)
+    }
+
+    /// Returns how many times as fast one way is as another, if both took part.
+    #[must_use]
+    pub fn times_of(&self, one: &str, other: &str) -> Option<f64> {
+        let rates = |wanted: &str| {
+            let lane = self.lanes.iter().find(|(name, _)| name == wanted)?;
+            Some(&lane.1)
+        };
+        let pairs = rates(one)?.iter().zip(rates(other)?);
         Some(median(
             &pairs.map(|(one, other)| one / other).collect::<Vec<_>>(),
         ))

@@ -99,7 +99,7 @@ pub fn run(options: &Options) -> String {
 }
 
 /// Reads one in so many of the paths.
-fn read(paths: &Path, step: usize) -> Vec<PathInfo> {
+pub(super) fn read(paths: &Path, step: usize) -> Vec<PathInfo> {
     let decoder = StreamingDecoder::new(BufReader::new(File::open(paths).unwrap())).unwrap();
     let lines = BufReader::new(decoder).lines().step_by(step);
     let infos = lines.map(|line| {
