@@ -25,3 +25,5 @@ pub use self::{
 };
 
 pub(crate) use self::derivation::derivation_outputs;
+#[cfg(all(feature = "nix-db", unix))]
+pub(crate) use self::derivation::realised;

@@ -229,3 +229,55 @@ fn what_cannot_be_done_is_one_clear_line() {
     let error = refused(&["store", "gc", "--store", &read_only], b"", 1);
     assert!(error.contains("may only be read"), "{error}");
 }
+
+#[test]
+fn a_store_of_ours_is_one_of_nix_once_its_database_is_exported() {
+    let place = Place::new();
+    let (source, depot, copied) = (source(&place), place.path("depot"), place.path("copied"));
+    let file = format!("{source}/a");
+    let paths = [
+        line(&ok(&["store", "add", &source, "--store", &depot])),
+        line(&ok(&[
+            "store",
+            "add-fixed",
+            "sha1",
+            &file,
+            "--store",
+            &depot,
+        ])),
+        line(&ok(&[
+            "store", "add", &file, "--mode", "text", "--store", &depot,
+        ])),
+    ];
+    let state = format!("{depot}/nix/var/nix/db");
+    let (ours, theirs) = (
+        format!("{state}/netabase.redb"),
+        format!("{state}/db.sqlite"),
+    );
+    ok(&["export", "nix-db", &theirs, "--db", &ours]);
+    if nix_store(&depot, &["--verify", "--check-contents"]).is_none() {
+        return;
+    }
+    for path in &paths {
+        let hash = nix_store(&depot, &["-q", "--hash", path]).expect("it ran before");
+        let nar = ok(&["query", "info", path, "--store", &depot]);
+        assert!(nar.contains(hash.trim_end()), "{nar} {hash}");
+    }
+    let nix = |arguments: &[&str]| {
+        let mut command = Command::new("nix");
+        command.args(["--extra-experimental-features", "nix-command"]);
+        let output = command.args(arguments).env_remove("NIX_REMOTE").output();
+        let output = output.expect("nix runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {error}");
+    };
+    nix(&["store", "verify", "--all", "--no-trust", "--store", &depot]);
+    let copy = ["copy", "--no-check-sigs", "--all", "--from", &depot];
+    nix(&[&copy[..], &["--to", &copied]].concat());
+    for path in &paths {
+        assert!(Path::new(&format!("{copied}{path}")).exists());
+    }
+    // What Nix's database may know is not collected by ours.
+    let error = refused(&["store", "gc", "--store", &depot], b"", 1);
+    assert!(error.contains("db.sqlite"), "{error}");
+}

@@ -7,16 +7,15 @@ use std::{
 };
 
 use nix_core::{
-    derivation::{Derivation, DerivationLookup, DerivationModulo, ModuloError},
+    derivation::{Derivation, DerivationLookup},
     path_info::PathInfo,
-    realisation::{DrvOutput, LegacyDrvOutput},
     store_path::{OutputName, StoreDir, StorePath},
 };
 use nix_io::nar::{self, PackOptions};
 
 use crate::{
     local::StoreLayout,
-    store::{AnyRealisation, Direction, Error, ReadStore, RealisationId, Result},
+    store::{AnyRealisation, Direction, Error, ReadStore, RealisationId, Result, realised},
 };
 
 use super::{StoreDb, derivations::read_derivation, export::known_outputs};
@@ -74,36 +73,6 @@ impl NixStore {
     fn read_derivation(&self, path: &StorePath) -> Result<Option<Derivation>> {
         read_derivation(self.db.store_dir(), &self.layout.real_store_dir, path)
     }
-
-    /// Returns where the outputs lie that are not known before the build, by realisations of either
-    /// kind.
-    fn realised(
-        &self,
-        path: &StorePath,
-        derivation: &Derivation,
-        output: &OutputName,
-    ) -> Result<Option<StorePath>> {
-        let by_path = RealisationId::Path(DrvOutput {
-            drv_path: path.clone(),
-            output_name: output.clone(),
-        });
-        if let Some(found) = self.realisation(&by_path)? {
-            return Ok(Some(found.out_path().clone()));
-        }
-        let mut modulo = DerivationModulo::new(self.db.store_dir(), self);
-        let drv_hash = match modulo.realisation_hash(derivation) {
-            Ok(hash) => hash,
-            Err(ModuloError::Lookup { source, .. }) => return Err(source),
-            // Without its inputs a derivation has no hash, and no realisation by it.
-            Err(_) => return Ok(None),
-        };
-        let by_hash = RealisationId::Hash(LegacyDrvOutput {
-            drv_hash,
-            output_name: output.clone(),
-        });
-        let found = self.realisation(&by_hash)?;
-        Ok(found.map(|found| found.out_path().clone()))
-    }
 }
 
 impl DerivationLookup for NixStore {
@@ -160,7 +129,7 @@ impl ReadStore for NixStore {
         for name in read.outputs.keys() {
             let path = match known.remove(name) {
                 Some(path) => Some(path),
-                None => self.realised(derivation, &read, name)?,
+                None => realised(self, self, derivation, &read, name)?,
             };
             outputs.insert(name.clone(), path);
         }

@@ -49,6 +49,8 @@ enum Content {
         decoder: Box<Decoder>,
         hasher: Hasher,
         state: File,
+        /// Whether it may be executable.
+        may_execute: bool,
     },
 }
 
@@ -56,7 +58,7 @@ enum Content {
 enum File {
     /// Nothing is known yet.
     Open,
-    /// One file that is not executable, as far as it was read.
+    /// One file as it should be, as far as it was read.
     Plain,
     /// The same, to its end.
     Whole,
@@ -81,10 +83,13 @@ impl ArchiveHasher {
             let what = "adding an object that refers to itself without its path";
             return Err(Error::Unsupported { what });
         }
-        Self::addressed(object.how, None)
+        Self::addressed(object.how, None, false)
     }
 
     /// Measures what an object of which everything is known has to have.
+    ///
+    /// A file that is addressed flat may be executable here: `nix-store --add-fixed` of Nix 2.8 makes
+    /// such objects.
     ///
     /// # Errors
     /// Fails on objects addressed as git does.
@@ -94,10 +99,11 @@ impl ArchiveHasher {
         };
         let own = info.references.contains(&info.path);
         let own = own.then(|| info.path.hash_part_bytes());
-        Self::addressed(address.method_algorithm(), own)
+        let may_execute = address.method == ContentAddressMethod::Flat;
+        Self::addressed(address.method_algorithm(), own, may_execute)
     }
 
-    fn addressed(how: MethodAlgorithm, own: Option<[u8; 32]>) -> Result<Self> {
+    fn addressed(how: MethodAlgorithm, own: Option<[u8; 32]>, may_execute: bool) -> Result<Self> {
         Ok(Self::with(match (how.method, own) {
             (ContentAddressMethod::Nar, Some(own)) => {
                 Content::Modulo(Box::new(ModuloHasher::new(how.algorithm, &own)))
@@ -110,6 +116,7 @@ impl ArchiveHasher {
                 decoder: Box::new(Decoder::new(NarLimits::default())),
                 hasher: Hasher::new(how.algorithm),
                 state: File::Open,
+                may_execute,
             },
             (ContentAddressMethod::Git, _) => {
                 let what = "the content address of git";
@@ -164,8 +171,9 @@ impl Write for ArchiveHasher {
                 decoder,
                 hasher,
                 state,
+                may_execute,
             } => {
-                read_file(decoder, hasher, state, bytes)
+                read_file(decoder, hasher, state, *may_execute, bytes)
                     .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             }
         }
@@ -181,6 +189,7 @@ fn read_file(
     decoder: &mut Decoder,
     hasher: &mut Hasher,
     state: &mut File,
+    may_execute: bool,
     mut bytes: &[u8],
 ) -> Result<(), DecodeError> {
     while !matches!(state, File::Whole | File::Other) {
@@ -188,9 +197,9 @@ fn read_file(
             break;
         };
         match event {
-            Event::Regular {
-                executable: false, ..
-            } => *state = File::Plain,
+            Event::Regular { executable, .. } if may_execute || !executable => {
+                *state = File::Plain;
+            }
             Event::Contents(contents) => hasher.update(contents),
             Event::RegularEnd => {}
             Event::End => *state = File::Whole,

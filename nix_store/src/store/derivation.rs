@@ -85,16 +85,18 @@ pub(crate) fn derivation_outputs<S: ReadStore + ?Sized>(
         })?;
         let known = match known {
             Some(known) => Some(known),
-            None => realised(store, path, &derivation, name)?,
+            None => realised(store, &Lookup(store), path, &derivation, name)?,
         };
         outputs.insert(name.clone(), known);
     }
     Ok(outputs)
 }
 
-/// Looks an output up by the derivation's path, then by its hash modulo.
-fn realised<S: ReadStore + ?Sized>(
+/// Looks an output that is not known before the build up by the derivation's path, then by its hash
+/// modulo, for which `lookup` finds its inputs.
+pub(crate) fn realised<S: ReadStore + ?Sized, L: DerivationLookup<Error = Error>>(
     store: &S,
+    lookup: &L,
     path: &StorePath,
     derivation: &Derivation,
     output: &OutputName,
@@ -106,8 +108,7 @@ fn realised<S: ReadStore + ?Sized>(
     if let Some(found) = store.realisation(&by_path)? {
         return Ok(Some(found.out_path().clone()));
     }
-    let lookup = Lookup(store);
-    let mut modulo = DerivationModulo::new(store.store_dir(), &lookup);
+    let mut modulo = DerivationModulo::new(store.store_dir(), lookup);
     let drv_hash = match modulo.realisation_hash(derivation) {
         Ok(hash) => hash,
         Err(ModuloError::Lookup { source, .. }) => return Err(source),

@@ -103,6 +103,28 @@ fn a_file_that_was_cut_has_no_content() {
 }
 
 #[test]
+fn a_flat_object_of_nix_may_be_executable_and_a_text_may_not() {
+    let executable = file(b"#!/bin/sh\n", true);
+    for (how, is_file) in [
+        ("fixed:sha256", true),
+        ("fixed:sha1", true),
+        ("text:sha256", false),
+    ] {
+        let object = new_object("run", how, &[]);
+        let by = object.how.algorithm;
+        let mut info = info("run", &executable, &[]);
+        info.content_address = Some(ContentAddress {
+            method: object.how.method,
+            hash: Hash::of(by, b"#!/bin/sh\n"),
+        });
+        let hasher = ArchiveHasher::of_info(&info).unwrap();
+        let measured = measure(hasher, &executable, &[7]);
+        let expected = is_file.then(|| Hash::of(by, b"#!/bin/sh\n"));
+        assert_eq!(measured.content, expected, "{how}");
+    }
+}
+
+#[test]
 fn what_is_no_archive_is_no_file() {
     let object = new_object("a", "fixed:sha256", &[]);
     let mut hasher = ArchiveHasher::of_new(&object).unwrap();
