@@ -145,6 +145,11 @@ impl Gate {
         let mut gives_way = wait && !state.inside.contains(&thread);
         let engine = loop {
             match &state.engine {
+                // A writer that is about to wake up would find readers in again, time after time.
+                None if !writes && gives_way && state.writers_waiting > 0 => {
+                    gives_way = false;
+                    state = self.give_way(state);
+                }
                 None => break self.open(&mut state, purpose, wait)?,
                 Some(engine) if state.writable || !writes => {
                     if !gives_way || !state.is_awaited() {
@@ -152,8 +157,7 @@ impl Gate {
                     }
                     // Once, and not for ever: those who are in may wait for this thread.
                     gives_way = false;
-                    let woken = self.changed.wait_timeout(state, GIVE_WAY);
-                    state = woken.unwrap_or_else(PoisonError::into_inner).0;
+                    state = self.give_way(state);
                 }
                 Some(_) if state.inside.contains(&thread) => {
                     return Err(NetabaseError::from(StoreError::WouldDeadlock).into());
@@ -175,6 +179,11 @@ impl Gate {
             thread,
             stays,
         })
+    }
+
+    fn give_way<'s>(&self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        let woken = self.changed.wait_timeout(state, GIVE_WAY);
+        woken.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn open(&self, state: &mut State, purpose: Purpose, wait: bool) -> Result<Arc<Engine>> {
