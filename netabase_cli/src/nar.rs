@@ -6,7 +6,7 @@ mod source;
 mod unpack;
 mod whole;
 
-pub(crate) use self::whole::WholeArchive;
+pub(crate) use self::unpack::unpack_whole;
 
 use std::{
     fmt,

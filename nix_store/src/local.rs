@@ -55,7 +55,6 @@ use std::{
 use nix_core::store_path::StorePath;
 
 use self::locks::PathLocks;
-pub(crate) use self::private::PrivateDir;
 pub use self::{
     build::RegisteredBuild,
     import::ImportError,
@@ -63,6 +62,10 @@ pub use self::{
     options::LocalOptions,
     output::BuiltOutput,
     reference::{LocalReference, LocalReferenceError},
+};
+pub(crate) use self::{
+    canonical::{EXECUTABLE, READABLE, TIMES},
+    private::PrivateDir,
 };
 use crate::{
     db::Database,

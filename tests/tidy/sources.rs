@@ -139,10 +139,15 @@ fn lints_are_switched_off_by_expect_and_a_reason() {
 
 #[test]
 fn no_path_of_a_machine_stands_in_the_tree() {
-    let places = [".library", "/farm/", "/root/", "/tmp/target", "/work/"];
-    let mut texts = files::texts();
-    texts.retain(|text| !text.is_in("tests/tidy"));
-    no_line("a machine's path", &texts, |line| {
+    // In halves, so that the law holds for itself.
+    let places = [
+        concat!(".lib", "rary"),
+        concat!("/fa", "rm/"),
+        concat!("/ro", "ot/"),
+        concat!("/tmp/", "target"),
+        concat!("/wo", "rk/"),
+    ];
+    no_line("a machine's path", &files::texts(), |line| {
         places.iter().any(|place| line.contains(place))
     });
 }

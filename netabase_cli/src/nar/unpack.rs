@@ -1,6 +1,9 @@
 //! `netabase nar unpack`
 
-use std::path::PathBuf;
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use nix_io::nar::{UnpackError, UnpackOptions, unpack};
@@ -25,12 +28,17 @@ pub(super) struct UnpackArgs {
 
 /// Unpacks an archive.
 pub(super) fn run(args: &UnpackArgs) -> Result<()> {
-    let options = UnpackOptions::default();
     let archive = args.compression.open(&args.input)?;
+    unpack_whole(archive, &args.input, &args.destination)
+}
+
+/// Unpacks an archive, which nothing may follow; `input` is where it comes from.
+pub(crate) fn unpack_whole(archive: impl Read, input: &Path, destination: &Path) -> Result<()> {
+    let options = UnpackOptions::default();
     let archive = WholeArchive::new(archive, options.limits);
-    unpack(archive, &args.destination, &options).map_err(|source| match source {
+    unpack(archive, destination, &options).map_err(|source| match source {
         UnpackError::Read { .. } => {
-            let input = args.input.clone();
+            let input = input.to_owned();
             Error::UnpackInput { input, source }
         }
         source => Error::Unpack(source),

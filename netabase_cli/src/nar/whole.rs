@@ -11,7 +11,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 ///
 /// So whoever unpacks it fails while it still can remove what it made. The error holds a
 /// [`DecodeError`]. Input that is no archive is passed on, for the one who reads it to refuse.
-pub(crate) struct WholeArchive<R> {
+pub(super) struct WholeArchive<R> {
     reader: R,
     buffer: Box<[u8]>,
     begin: usize,
@@ -21,7 +21,7 @@ pub(crate) struct WholeArchive<R> {
 }
 
 impl<R: Read> WholeArchive<R> {
-    pub(crate) fn new(reader: R, limits: NarLimits) -> Self {
+    pub(super) fn new(reader: R, limits: NarLimits) -> Self {
         Self {
             reader,
             buffer: vec![0; BUFFER_BYTES].into(),

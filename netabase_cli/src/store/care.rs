@@ -12,7 +12,7 @@ use nix_store::{
 };
 
 use crate::{
-    error::{Error, Result, one_line},
+    error::{Error, Result, with_causes},
     key::trusted_keys,
     store::{
         place::{StorePlace, open},
@@ -90,7 +90,7 @@ pub(super) fn verify(args: &VerifyArgs, out: &mut dyn Write) -> Result<()> {
     let mut problems = 0_u64;
     for problem in &report.problems {
         problems += u64::from(!matches!(problem, Problem::Leftover { .. }));
-        writeln!(out, "{}", line(problem)).map_err(Error::Output)?;
+        writeln!(out, "{}", with_causes(problem)).map_err(Error::Output)?;
     }
     writeln!(
         out,
@@ -143,7 +143,7 @@ fn repair(
                 writeln!(out, "repaired {path}").map_err(Error::Output)?;
             }
             Err(error) => {
-                let error = Error::from(error).line();
+                let error = with_causes(&error);
                 writeln!(out, "not repaired: {error}").map_err(Error::Output)?;
                 continue;
             }
@@ -157,16 +157,4 @@ fn repair(
 fn is_mended(problem: &Problem, repaired: &[StorePath]) -> bool {
     let is_of_files = problem.needs_repair() || matches!(problem, Problem::Metadata { .. });
     is_of_files && problem.path().is_some_and(|path| repaired.contains(path))
-}
-
-/// Returns a problem and its causes in one line.
-fn line(problem: &Problem) -> String {
-    let mut text = problem.to_string();
-    let mut source = std::error::Error::source(problem);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    one_line(&text)
 }

@@ -1,9 +1,12 @@
 //! `netabase store copy`
 
-use std::io::{BufReader, Write};
+use std::{
+    collections::BTreeMap,
+    io::{BufReader, Write},
+};
 
 use clap::Args;
-use nix_core::{graph::PathGraph, store_path::StorePath};
+use nix_core::{graph::PathGraph, path_info::PathInfo, store_path::StorePath};
 use nix_io::nar::PackError;
 use nix_store::{
     local::{LocalReference, LocalStore},
@@ -44,23 +47,25 @@ pub(super) fn run(args: &CopyArgs, out: &mut dyn Write) -> Result<()> {
         from.closure(&found.collect::<Result<_>>()?, Direction::References)?
     };
     let to = open(&args.to, args.to.read_only)?;
-    let mut infos = Vec::new();
+    let mut infos = BTreeMap::new();
     for path in &wanted {
         if let Some(info) = from.path_info(path)?
             && !to.is_valid(path)?
         {
-            infos.push(info);
+            infos.insert(path.clone(), info);
         }
     }
     let edges = infos
         .iter()
-        .map(|info| (info.path.clone(), info.references.clone()));
+        .map(|(path, info)| (path.clone(), info.references.clone()));
     let graph = PathGraph::new(edges)?;
     let mut order: Vec<StorePath> = graph.topological_order()?;
     order.reverse();
     let (mut copied, mut bytes) = (0_u64, 0_u64);
     for path in &order {
-        if let Some(size) = copy(&from, &to, path)? {
+        if let Some(info) = infos.remove(path)
+            && let Some(size) = copy(&from, &to, info)?
+        {
             copied += 1;
             bytes += size;
         }
@@ -74,12 +79,10 @@ pub(super) fn run(args: &CopyArgs, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Copies one object, unless another process was faster, and returns the size of its archive.
-fn copy(from: &LocalStore, to: &LocalStore, path: &StorePath) -> Result<Option<u64>> {
-    let Some(mut info) = from.path_info(path)? else {
-        return Ok(None);
-    };
+fn copy(from: &LocalStore, to: &LocalStore, mut info: PathInfo) -> Result<Option<u64>> {
     // It was not built in the store that it goes to.
     info.ultimate = false;
+    let path = &info.path;
     let (reader, mut writer) = std::io::pipe().map_err(Error::Pipe)?;
     std::thread::scope(|scope| {
         // The reading end closes with its reader, so that the writer ends too.

@@ -13,11 +13,12 @@ use nix_core::{
 };
 use nix_store::{
     local::LocalStore,
-    store::{ArchiveHasher, ReadStore, WriteStore},
+    store::{ReadStore, WriteStore},
 };
 
 use crate::{
     error::{Error, Result},
+    hash,
     store::place::StorePlace,
 };
 
@@ -91,21 +92,16 @@ fn object<R: BufRead>(
     }
     let (nar_hash, nar_size) = match given {
         Some(given) => given,
-        None => measure(store, &path)?,
+        None => {
+            let (hash, size) = hash::of_path(&store.real_path(&path), Algorithm::Sha256)?;
+            let hash = Sha256::try_from(hash).map_err(|error| lines.misfit(error))?;
+            (hash, size)
+        }
     };
     let mut info = PathInfo::new(path, nar_hash, nar_size);
     info.deriver = deriver;
     info.references = references;
     Ok(info)
-}
-
-fn measure(store: &LocalStore, path: &StorePath) -> Result<(Sha256, u64)> {
-    let mut hasher = ArchiveHasher::new();
-    let real = store.real_path(path);
-    let packed = nix_io::nar::pack(&real, &mut hasher, &nix_io::nar::PackOptions::default());
-    packed.map_err(|source| crate::nar::Error::Pack { path: real, source })?;
-    let measured = hasher.finish();
-    Ok((measured.nar_hash, measured.nar_size))
 }
 
 /// The lines of the input.

@@ -2,12 +2,11 @@
 
 use std::{
     io::{self, BufReader, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::Args;
 use nix_core::store_path::StorePath;
-use nix_io::nar::{NarLimits, UnpackError, UnpackOptions, unpack};
 use nix_store::store::{Direction, Error as StoreError, ReadStore};
 
 use crate::{
@@ -65,17 +64,7 @@ pub(super) fn dump(args: &DumpArgs, out: &mut dyn Write) -> Result<()> {
 
 /// Unpacks an archive, which nothing may follow.
 pub(super) fn restore(args: &RestoreArgs) -> Result<()> {
-    let options = UnpackOptions::default();
-    let archive = BufReader::with_capacity(BUFFER_BYTES, io::stdin().lock());
-    let archive = nar::WholeArchive::new(archive, NarLimits::default());
-    unpack(archive, &args.destination, &options).map_err(|source| match source {
-        UnpackError::Read { .. } => nar::Error::UnpackInput {
-            input: PathBuf::from("-"),
-            source,
-        },
-        source => nar::Error::Unpack(source),
-    })?;
-    Ok(())
+    nar::unpack_whole(io::stdin().lock(), Path::new("-"), &args.destination)
 }
 
 /// Writes objects, each after what it refers to.

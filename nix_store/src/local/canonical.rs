@@ -26,14 +26,17 @@ use super::{
 };
 use crate::store::{Error, Result};
 
-const READABLE: Mode = Mode::RUSR.union(Mode::RGRP).union(Mode::ROTH);
-const EXECUTABLE: Mode = READABLE
+/// The permissions of files that are not executable.
+pub(crate) const READABLE: Mode = Mode::RUSR.union(Mode::RGRP).union(Mode::ROTH);
+
+/// The permissions of executables and directories.
+pub(crate) const EXECUTABLE: Mode = READABLE
     .union(Mode::XUSR)
     .union(Mode::XGRP)
     .union(Mode::XOTH);
 
 /// The time of modification of everything in a store: one second after the beginning of time.
-const TIMES: Timestamps = Timestamps {
+pub(crate) const TIMES: Timestamps = Timestamps {
     last_access: Timespec {
         tv_sec: 0,
         tv_nsec: UTIME_OMIT,

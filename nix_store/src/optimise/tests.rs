@@ -11,11 +11,10 @@ use super::{
     LinksLayout, Opened,
     links::{Links, Outcome},
     tree::{Node, Visit, walk},
-    writable::TIMES,
 };
 use crate::{
     StoreDir,
-    local::{LocalOptions, LocalStore, PrivateDir, StoreLayout},
+    local::{LocalOptions, LocalStore, PrivateDir, StoreLayout, TIMES},
 };
 
 struct Place {

@@ -19,14 +19,14 @@ use super::{
         CLOSED, DIRECTORY_FLAGS, FILE_FLAGS, Node, Visit, io_failed, is_canonical, is_same_state,
         mode,
     },
-    writable::TIMES,
 };
-use crate::store::{Error, Result};
+use crate::{
+    local::{READABLE, TIMES},
+    store::{Error, Result},
+};
 
 /// The name of the object in its private directory.
 pub(super) const OBJECT: &str = "object";
-
-const READABLE: Mode = Mode::RUSR.union(Mode::RGRP).union(Mode::ROTH);
 
 const NEW_FILE_FLAGS: OFlags = OFlags::WRONLY
     .union(OFlags::CREATE)

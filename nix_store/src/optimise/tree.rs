@@ -15,7 +15,10 @@ use rustix::{
     io::Errno,
 };
 
-use crate::store::{Error, Result};
+use crate::{
+    local::EXECUTABLE,
+    store::{Error, Result},
+};
 
 pub(crate) const DIRECTORY_FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -29,13 +32,8 @@ pub(crate) const FILE_FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
-/// The permissions of directories and executables in a store.
-pub(crate) const CLOSED: Mode = Mode::RUSR
-    .union(Mode::XUSR)
-    .union(Mode::RGRP)
-    .union(Mode::XGRP)
-    .union(Mode::ROTH)
-    .union(Mode::XOTH);
+/// The permissions of a directory to which nothing is added.
+pub(crate) const CLOSED: Mode = EXECUTABLE;
 
 /// A file, a symlink or a directory of an object.
 pub(crate) struct Node<'a> {

@@ -3,24 +3,12 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::{
-    fs::{FlockOperation, Mode, Timespec, Timestamps, UTIME_OMIT},
+    fs::{FlockOperation, Mode},
     io::Errno,
 };
 
 use super::tree::{CLOSED, Node, failed};
-use crate::store::Result;
-
-/// The time of modification of everything in a store: one second after the beginning of time.
-pub(crate) const TIMES: Timestamps = Timestamps {
-    last_access: Timespec {
-        tv_sec: 0,
-        tv_nsec: UTIME_OMIT,
-    },
-    last_modification: Timespec {
-        tv_sec: 1,
-        tv_nsec: 0,
-    },
-};
+use crate::{local::TIMES, store::Result};
 
 /// Makes the directory that a node lies in writable, and gives it the permissions and the time of
 /// an object again when it is dropped. Others who do the same wait for their turn.
