@@ -30,3 +30,11 @@ pub use self::{
     roots::{NoRoot, Root, RootLink, Roots, find_roots},
     temp::TempRoots,
 };
+
+use crate::{local::StoreLayout, store::Result};
+
+/// Removes what crashed processes left of temporary roots, and of roots that they made.
+pub(crate) fn sweep(layout: &StoreLayout) -> Result<()> {
+    temp::sweep(layout)?;
+    add::sweep(layout)
+}

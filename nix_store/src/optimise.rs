@@ -23,6 +23,7 @@ use std::{io::ErrorKind, os::fd::BorrowedFd};
 use nix_core::store_path::StorePath;
 use rustix::io::Errno;
 
+pub(crate) use self::writable::close_object;
 use self::{
     content::Opened,
     links::{Links, Outcome},
@@ -166,6 +167,7 @@ impl<'a> Run<'a> {
 
     /// Deduplicates an object. One that is deleted meanwhile is passed over.
     fn object(&mut self, path: &StorePath) -> Result<()> {
+        self.links.begin(path)?;
         match self.walk(path) {
             Ok(()) => self.report.objects += 1,
             Err(error) if is_gone(&error) && !self.store.database().is_valid(path)? => {}

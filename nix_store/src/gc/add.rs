@@ -20,12 +20,15 @@ use super::{
     symlinks::{gcroots, indirect_roots},
 };
 use crate::{
-    local::LocalStore,
+    local::{LocalStore, StoreLayout},
     store::{Error, Result},
 };
 
 /// The longest name of a root.
 const NAME_BYTES_MAX: usize = 200;
+
+/// What the names of links begin with that have not their own name yet.
+const UNFINISHED: &str = ".tmp-root-";
 
 /// Makes a path a root for good: the symlink `state_dir/gcroots/<name>`, which is returned. A root
 /// of that name is replaced in one step.
@@ -158,11 +161,40 @@ fn register(store: &LocalStore, link: &Path) -> Result<PathBuf> {
     Ok(indirect)
 }
 
+/// Removes the links beside the directories of roots that crashed processes left. While others make
+/// roots there may be links that are theirs, and nothing is done.
+///
+/// One that was left beside a link anywhere else is not known of; it leads into the store and is no
+/// root.
+pub(super) fn sweep(layout: &StoreLayout) -> Result<()> {
+    let dir = &layout.state_dir;
+    let find = || -> io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(dir)?.map(|entry| Ok(entry?.path()));
+        let is_left = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default();
+            name.as_bytes().starts_with(UNFINISHED.as_bytes()) && path.is_symlink()
+        };
+        entries
+            .filter(|path| path.as_ref().map_or(true, is_left))
+            .collect()
+    };
+    if find().map_err(failed("list", dir))?.is_empty() {
+        return Ok(());
+    }
+    let Some(_lock) = GcLock::try_exclusive(layout)? else {
+        return Ok(());
+    };
+    for link in find().map_err(failed("list", dir))? {
+        fs::remove_file(&link).map_err(failed("remove", &link))?;
+    }
+    Ok(())
+}
+
 /// Makes a symlink in one step, whatever has its name. Until then it is in another directory, where
-/// it would be no root if it stayed behind.
+/// it would be no root if it stayed behind. The collector's lock is held.
 fn make_link(beside: &Path, link: &Path, target: &Path) -> io::Result<()> {
     let random = RandomState::new().hash_one(std::process::id());
-    let temporary = beside.join(format!(".tmp-root-{random:016x}"));
+    let temporary = beside.join(format!("{UNFINISHED}{random:016x}"));
     symlink(target, &temporary)?;
     let renamed = fs::rename(&temporary, link);
     if renamed.is_err() {

@@ -1,7 +1,7 @@
 //! The lock between collectors and those who need what they add.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
     os::{
         fd::AsRawFd,
@@ -55,6 +55,18 @@ impl GcLock {
         retry(|| file.lock()).map_err(failed("lock", &path))?;
         make_socket(layout)?;
         Ok(Self { _file: file })
+    }
+
+    /// Keeps everybody away as [`exclusive`](Self::exclusive) does, or returns nothing where
+    /// somebody holds the lock.
+    pub(super) fn try_exclusive(layout: &StoreLayout) -> Result<Option<Self>> {
+        make_socket(layout)?;
+        let (file, path) = open(layout)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed("lock", &path)(error)),
+        }
     }
 }
 

@@ -19,7 +19,10 @@ use super::{
     lock::{failed, make_dir},
     records::for_each_record,
 };
-use crate::{local::StoreLayout, store::Result};
+use crate::{
+    local::StoreLayout,
+    store::{Error, Result},
+};
 
 /// One more than the largest process id of Linux.
 const PIDS: u32 = 1 << 22;
@@ -136,37 +139,57 @@ fn claim(path: &Path) -> Result<Option<File>> {
     }
 }
 
+/// Removes the files of processes that are dead. One that cannot be opened or removed is left to the
+/// collector, which says why.
+///
+/// No lock is needed: who has just opened a file and finds that it is gone makes another.
+pub(super) fn sweep(layout: &StoreLayout) -> Result<()> {
+    for_each_file(layout, |_, path| match open_living(path, true) {
+        Err(Error::Io { .. }) => Ok(()),
+        opened => opened.map(drop),
+    })
+}
+
 /// Reads the temporary roots of all processes that live, each with the number of its file; removes
 /// the files of others where `clean`.
 ///
 /// A file that cannot be read is an error, since what it protects is not known. A record that is no
 /// path of the store protects nothing in it.
 pub(super) fn read_all(layout: &StoreLayout, clean: bool) -> Result<Vec<(u32, StorePath)>> {
-    let dir = layout.temp_roots_dir();
     let mut roots = Vec::new();
+    for_each_file(layout, |number, path| {
+        let Some(file) = open_living(path, clean)? else {
+            return Ok(());
+        };
+        let each = |record: &[u8]| {
+            let root = layout.store_dir.parse_bytes(record);
+            roots.extend(root.ok().map(|root| (number, root)));
+        };
+        for_each_record(&file, 0, PATH_BYTES_MAX, each).map_err(failed("read", path))
+    })?;
+    Ok(roots)
+}
+
+/// Calls `each` with the number and the path of every file of temporary roots.
+fn for_each_file(
+    layout: &StoreLayout,
+    mut each: impl FnMut(u32, &Path) -> Result<()>,
+) -> Result<()> {
+    let dir = layout.temp_roots_dir();
     let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(roots),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed("read", &dir)(error)),
     };
     for entry in entries {
         let name = entry.map_err(failed("read", &dir))?.file_name();
         // Package managers keep directories with hidden files.
         let number = name.to_str().and_then(|name| name.parse().ok());
-        let Some(number) = number else {
-            continue;
-        };
-        let path = dir.join(&name);
-        let Some(file) = open_living(&path, clean)? else {
-            continue;
-        };
-        let each = |record: &[u8]| {
-            let root = layout.store_dir.parse_bytes(record);
-            roots.extend(root.ok().map(|root| (number, root)));
-        };
-        for_each_record(&file, 0, PATH_BYTES_MAX, each).map_err(failed("read", &path))?;
+        if let Some(number) = number {
+            each(number, &dir.join(&name))?;
+        }
     }
-    Ok(roots)
+    Ok(())
 }
 
 /// Opens a file whose process lives.

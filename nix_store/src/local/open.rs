@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     db::{Database, DatabaseOptions},
+    gc,
     store::{Error, Result},
 };
 
@@ -48,7 +49,8 @@ impl LocalStore {
             },
         )?;
         if !options.read_only {
-            sweep(directory.as_fd(), path)?;
+            sweep(directory.as_fd(), path, options.limits.depth_max)?;
+            gc::sweep(&layout)?;
         }
         let inner = Inner {
             layout,

@@ -23,7 +23,10 @@ use super::{
     files::{failed, lock, open_directory, random, try_lock},
     remove::{names, remove},
 };
-use crate::store::{Error, Result};
+use crate::{
+    optimise::close_object,
+    store::{Error, Result},
+};
 
 /// The directory that is ours in a store's directory.
 pub(super) const OURS: &str = ".netabase";
@@ -130,28 +133,45 @@ pub(super) fn ours(store: BorrowedFd<'_>, real_store_dir: &Path) -> Result<Owned
     Ok(fd)
 }
 
-/// Removes the directories that no process uses any more.
-pub(super) fn sweep(store: BorrowedFd<'_>, real_store_dir: &Path) -> Result<()> {
+/// Removes the directories that no process uses any more, once directories of objects that were
+/// writable for a moment are as before.
+pub(super) fn sweep(store: BorrowedFd<'_>, real_store_dir: &Path, depth_max: usize) -> Result<()> {
     let parent = ours(store, real_store_dir)?;
     let path = real_store_dir.join(OURS);
-    let listed = names(&parent).map_err(failed("list", &path))?;
+    let failed = || failed("remove what is left in", &path);
+    let listed = names(&parent).map_err(failed())?;
     for name in listed {
         let name = OsStr::from_bytes(name.to_bytes());
-        if name.as_bytes().starts_with(PREFIX.as_bytes()) {
-            sweep_one(parent.as_fd(), name).map_err(failed("remove what is left in", &path))?;
+        if !name.as_bytes().starts_with(PREFIX.as_bytes()) {
+            continue;
+        }
+        // The lock is held until it is removed.
+        let left = abandoned(parent.as_fd(), name).map_err(failed())?;
+        if let Left::Directory(left) = &left {
+            close_object(left.as_fd(), store, real_store_dir, depth_max)?;
+        }
+        if !matches!(left, Left::Nothing) {
+            remove(parent.as_fd(), name).map_err(failed())?;
         }
     }
     Ok(())
 }
 
-fn sweep_one(parent: BorrowedFd<'_>, name: &OsStr) -> Result<(), Errno> {
+/// What a process left.
+enum Left {
+    /// Nothing, or what is in use.
+    Nothing,
+    /// A directory, which is locked.
+    Directory(OwnedFd),
+    /// No directory of ours.
+    Other,
+}
+
+fn abandoned(parent: BorrowedFd<'_>, name: &OsStr) -> Result<Left, Errno> {
     match open_directory(parent, name) {
-        Ok(fd) if !try_lock(&fd)? => Ok(()),
-        // The lock is held until it is removed.
-        Ok(_fd) => remove(parent, name).map(drop),
-        Err(Errno::NOENT) => Ok(()),
-        // No directory of ours.
-        Err(Errno::NOTDIR | Errno::LOOP) => remove(parent, name).map(drop),
+        Ok(fd) if try_lock(&fd)? => Ok(Left::Directory(fd)),
+        Ok(_) | Err(Errno::NOENT) => Ok(Left::Nothing),
+        Err(Errno::NOTDIR | Errno::LOOP) => Ok(Left::Other),
         Err(error) => Err(error),
     }
 }

@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix_core::{hash::Sha256, nix32};
+use nix_core::{hash::Sha256, nix32, store_path::StorePath};
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, Stat},
     io::Errno,
@@ -26,7 +26,7 @@ use super::{
     content::Opened,
     options::LinksLayout,
     tree::{DIRECTORY_FLAGS, Node, failed, io_failed, is_canonical, is_same_file, is_same_state},
-    writable::Writable,
+    writable::{Opening, Writable},
 };
 use crate::store::{Error, Result};
 
@@ -71,6 +71,8 @@ pub(crate) struct Links<'a> {
     inodes: HashSet<u64>,
     /// How many temporary names were given.
     given: u64,
+    /// The object whose directories are made writable.
+    opening: Opening<'a>,
 }
 
 /// What a file takes the name of its hash from.
@@ -115,7 +117,14 @@ impl<'a> Links<'a> {
             layout,
             inodes: HashSet::new(),
             given: 0,
+            opening: Opening::new(temp),
         })
+    }
+
+    /// Says of which object the files are that come next.
+    pub(crate) fn begin(&mut self, object: &StorePath) -> Result<()> {
+        let ended = self.opening.begin(object);
+        ended.map_err(failed("forget the object before", &self.path))
     }
 
     /// Finds out which files have a link, so that they need not be read again. Memory is some bytes
@@ -209,7 +218,7 @@ impl<'a> Links<'a> {
 
     /// Puts a link that is in the private directory in the place of a file.
     fn replace(
-        &self,
+        &mut self,
         node: &Node<'_>,
         file: &Opened,
         link: &Opened,
@@ -217,6 +226,10 @@ impl<'a> Links<'a> {
     ) -> Result<Option<Outcome>> {
         if !self.is_still(self.temp, temp, &link.stat)? {
             return Ok(None);
+        }
+        if node.depth > 0 {
+            let noted = self.opening.note();
+            noted.map_err(node.failed("note the object of"))?;
         }
         let writable = Writable::of_parent(node)?;
         let replaced = self.rename_over(node, file, temp);

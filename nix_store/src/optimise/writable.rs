@@ -1,14 +1,114 @@
 //! A directory of an object that is writable for the moment.
+//!
+//! `opened` in the private directory of who makes it so is a symlink whose target is the base name
+//! of its object. Should the process die, the next one to open the store gives the directories of
+//! that object their permissions and times again.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::{
+    io::ErrorKind,
+    os::fd::{AsFd, BorrowedFd},
+    path::Path,
+};
 
+use nix_core::store_path::StorePath;
 use rustix::{
-    fs::{FlockOperation, Mode},
+    fs::{AtFlags, FlockOperation, Mode},
     io::Errno,
 };
 
-use super::tree::{CLOSED, Node, failed};
-use crate::{local::TIMES, store::Result};
+use super::tree::{CLOSED, DIRECTORY_FLAGS, Node, Visit, failed, is_canonical, walk};
+use crate::{
+    local::TIMES,
+    store::{Error, Result},
+};
+
+/// The symlink that names an object.
+const OPENED: &str = "opened";
+
+/// The note of the object whose directories are made writable.
+pub(super) struct Opening<'a> {
+    private: BorrowedFd<'a>,
+    object: String,
+    is_noted: bool,
+}
+
+impl<'a> Opening<'a> {
+    pub(super) fn new(private: BorrowedFd<'a>) -> Self {
+        Self {
+            private,
+            object: String::new(),
+            is_noted: false,
+        }
+    }
+
+    /// Begins with another object; the directories of the last one are as before.
+    pub(super) fn begin(&mut self, object: &StorePath) -> Result<(), Errno> {
+        if self.is_noted {
+            rustix::fs::unlinkat(self.private, OPENED, AtFlags::empty())?;
+            self.is_noted = false;
+        }
+        object.base_name().clone_into(&mut self.object);
+        Ok(())
+    }
+
+    /// Writes down the object, before the first of its directories is made writable.
+    pub(super) fn note(&mut self) -> Result<(), Errno> {
+        if !self.is_noted {
+            rustix::fs::symlinkat(&self.object, self.private, OPENED)?;
+            self.is_noted = true;
+        }
+        Ok(())
+    }
+}
+
+/// Gives the directories of the object that a dead process has noted the permissions and times of
+/// an object again, whether it is valid or not.
+pub(crate) fn close_object(
+    private: BorrowedFd<'_>,
+    store: BorrowedFd<'_>,
+    real_store_dir: &Path,
+    depth_max: usize,
+) -> Result<()> {
+    let object = match rustix::fs::readlinkat(private, OPENED, Vec::new()) {
+        Ok(object) => object,
+        // Nothing was opened.
+        Err(Errno::NOENT | Errno::INVAL) => return Ok(()),
+        Err(error) => return Err(failed("read a note in", real_store_dir)(error)),
+    };
+    let Ok(object) = StorePath::from_base_name_bytes(object.to_bytes()) else {
+        return Ok(());
+    };
+    let path = real_store_dir.join(object.base_name());
+    let mut close = |visit: Visit<'_>| match visit {
+        Visit::Directory(node) => close_directory(node),
+        Visit::Leaf(_) | Visit::End => Ok(()),
+    };
+    match walk(store, &path, depth_max, &mut close) {
+        // It was deleted meanwhile.
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+        closed => closed,
+    }
+}
+
+fn close_directory(node: &Node<'_>) -> Result<()> {
+    if is_canonical(node.stat) {
+        return Ok(());
+    }
+    let failed = |action| node.failed(action);
+    let fd = rustix::fs::openat(node.parent, node.name, DIRECTORY_FLAGS, Mode::empty());
+    let fd = fd.map_err(failed("open"))?;
+    // Another process may have made it writable just now, and is waited for.
+    lock(fd.as_fd()).map_err(failed("lock"))?;
+    close(fd.as_fd()).map_err(failed("restore the mode and time of"))
+}
+
+/// Gives a directory what an object's have, and lets go of its lock.
+fn close(directory: BorrowedFd<'_>) -> Result<(), Errno> {
+    let closed = rustix::fs::fchmod(directory, CLOSED);
+    let timed = rustix::fs::futimens(directory, &TIMES);
+    let unlocked = rustix::fs::flock(directory, FlockOperation::Unlock);
+    closed.and(timed).and(unlocked)
+}
 
 /// Makes the directory that a node lies in writable, and gives it the permissions and the time of
 /// an object again when it is dropped. Others who do the same wait for their turn.
@@ -44,11 +144,7 @@ impl<'a> Writable<'a> {
             return Ok(());
         }
         self.is_open = false;
-        let parent = self.node.parent.as_fd();
-        let closed = rustix::fs::fchmod(parent, CLOSED);
-        let timed = rustix::fs::futimens(parent, &TIMES);
-        let unlocked = rustix::fs::flock(parent, FlockOperation::Unlock);
-        closed.and(timed).and(unlocked)
+        close(self.node.parent)
     }
 }
 

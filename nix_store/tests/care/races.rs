@@ -1,25 +1,23 @@
-//! Deduplication while others are at work, on a full disk, and in a process that is killed.
+//! Deduplication while others are at work, and on a full disk.
 
 use std::{
-    fs,
-    io::{self, BufReader, Read, Write},
+    fs, io,
+    os::unix::fs::{MetadataExt, symlink},
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use nix_store::{
-    StoreDir,
-    local::{LocalStore, StoreLayout},
     optimise::{OptimiseOptions, optimise},
     store::{Error, ReadStore, WriteStore},
-    verify::{VerifyOptions, verify},
 };
 
 use crate::{
     optimise::{assert_sound, run},
     support::{
-        Place, Tree, add, assert_canonical, assert_tidy, file, missing, options, partition, sample,
+        Place, Tree, add, assert_canonical, assert_tidy, file, missing, partition, sample,
+        set_mode, set_time,
     },
 };
 
@@ -75,66 +73,45 @@ fn runs_at_the_same_time_as_others_and_as_adds_and_deletes_lose_nothing() {
     assert_eq!(files, 3 + OBJECTS + OBJECTS / 2 - 1);
 }
 
-/// The folder of the store, in the process that is to be killed.
-const KILLED: &str = "NETABASE_TEST_KILLED";
-
 #[test]
-fn a_process_that_is_killed_leaves_every_file_whole() {
-    const ROUNDS: usize = 6;
-    const OBJECTS: usize = 6;
-    if let Some(folder) = std::env::var_os(KILLED) {
-        return optimise_and_tell(Path::new(&folder));
-    }
+fn directories_that_a_dead_process_left_writable_are_as_before_once_the_store_is_opened() {
     let place = Place::new();
-    let contents = VerifyOptions {
-        check_contents: true,
-        check_metadata: false,
-        ..VerifyOptions::default()
-    };
-    for round in 0..ROUNDS {
-        let store = place.store("a");
-        for number in 0..OBJECTS {
-            add(&store, &format!("object-{round}-{number}"), &object(number));
-        }
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        let test = "races::a_process_that_is_killed_leaves_every_file_whole";
-        command.args(["--exact", test]).env(KILLED, place.path("a"));
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let told = BufReader::new(child.stdout.take().unwrap()).bytes();
-        // While it is at work on the object after those.
-        let is_told = |byte: &io::Result<u8>| byte.as_ref().is_ok_and(|byte| *byte == TOLD);
-        let count = told
-            .filter(is_told)
-            .take(round * OBJECTS + round + 1)
-            .count();
-        assert!(count > 0);
-        child.kill().unwrap();
-        child.wait().unwrap();
-
-        let store = place.store("a");
-        assert_tidy(&store);
-        let report = verify(&store, &contents, &mut |_| {}).unwrap();
-        assert!(report.problems.is_empty(), "{:?}", report.problems);
-    }
     let store = place.store("a");
-    run(&store);
-    // What the objects of a round share, and what each of them shares with those of its number.
-    let files = partition(&store.layout().real_store_dir).len();
-    assert_eq!(files, OBJECTS);
-}
-
-/// What the process writes after each object.
-const TOLD: u8 = b'!';
-
-fn optimise_and_tell(folder: &Path) {
-    let layout = StoreLayout::below(folder, StoreDir::default());
-    let store = LocalStore::open(layout, &options()).expect("a store");
-    let told = optimise(&store, &OptimiseOptions::default(), &mut |_| {
-        let mut out = io::stdout().lock();
-        out.write_all(&[TOLD]).expect("somebody listens");
-        out.flush().expect("somebody listens");
-    });
-    told.expect("nothing refuses");
+    let paths = [("a", 1), ("b", 2)].map(|(name, number)| add(&store, name, &object(number)).path);
+    let [dead, other] = paths.map(|path| store.real_path(&path));
+    let leave_open = || {
+        for folder in [dead.join("below"), dead.clone(), other.clone()] {
+            set_mode(&folder, 0o755);
+            set_time(&folder, 77);
+        }
+    };
+    let ours = store.layout().real_store_dir.join(".netabase");
+    let note = |name: &str, target: &Path| {
+        fs::create_dir(ours.join(name)).unwrap();
+        symlink(target, ours.join(name).join("opened")).unwrap();
+        fs::File::open(ours.join(name)).unwrap()
+    };
+    let mode = |path: &Path| {
+        let metadata = fs::metadata(path).unwrap();
+        (metadata.mode() & 0o777, metadata.mtime())
+    };
+    leave_open();
+    // What was noted by who lives, what is no object, and what is gone changes nothing.
+    let living = note("tmp-1-living", dead.file_name().unwrap().as_ref());
+    living.lock().unwrap();
+    note("tmp-1-other", &Path::new("..").join("store"));
+    note(
+        "tmp-1-gone",
+        "g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-gone".as_ref(),
+    );
+    drop(place.store("a"));
+    assert_eq!(mode(&dead), (0o755, 77));
+    drop(living);
+    drop(place.store("a"));
+    assert_eq!(mode(&dead), (0o555, 1));
+    assert_eq!(mode(&dead.join("below")), (0o555, 1));
+    assert_eq!(mode(&other), (0o755, 77));
+    assert_tidy(&store);
 }
 
 /// The folder of a file system with room for few files, in the process that is to fill it.

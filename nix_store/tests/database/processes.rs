@@ -1,4 +1,4 @@
-//! Processes take turns at a database, and one that is killed leaves whole transactions.
+//! Processes take turns at a database.
 //!
 //! The other process is this program, told by its environment to run one of the `child_*` tests,
 //! which do nothing otherwise.
@@ -20,9 +20,6 @@ use crate::support::{ENGINES, object, open, path, paths, try_open};
 
 /// What stands before what a child says, which comes after what its test harness says.
 const MARK: &str = "child says ";
-
-/// How many paths a transaction of the child that is killed registers.
-const GROUP: usize = 5;
 
 /// Another process at work on a database.
 struct Other {
@@ -67,12 +64,6 @@ impl Other {
         drop(self.child.stdin.take());
         assert_eq!(self.says(), None);
         assert!(self.child.wait().unwrap().success());
-    }
-
-    fn kill(mut self) -> Vec<String> {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        std::iter::from_fn(|| self.says()).collect()
     }
 }
 
@@ -158,59 +149,6 @@ fn two_processes_register_at_once_and_nothing_is_lost() {
         let expected: BTreeSet<_> = ["one", "two"].into_iter().flat_map(names).collect();
         let database = open(&folder, &DatabaseOptions::default());
         assert_eq!(database.valid_paths().unwrap(), expected);
-    }
-}
-
-#[test]
-fn child_registers_groups_until_it_is_killed() {
-    let Some(Told { name, database }) = told(false) else {
-        return;
-    };
-    for at in 0.. {
-        let member = |of: usize| format!("{name}-{at}-{of}");
-        let first = member(0);
-        let group: Vec<_> = (0..GROUP)
-            .map(|of| object(&member(of), &[&first]))
-            .collect();
-        database.register(&group).unwrap();
-        say(&at.to_string());
-    }
-}
-
-#[test]
-fn a_killed_process_leaves_whole_transactions_and_those_it_was_told_of() {
-    for engine in ENGINES {
-        let folder = TempDir::new().unwrap();
-        let rounds = if engine.as_str() == "sled" { 8 } else { 20 };
-        for round in 0..rounds {
-            let name = format!("r{round}");
-            let test = "child_registers_groups_until_it_is_killed";
-            let mut other = Other::start(test, &folder, *engine, &name);
-            let mut told = Vec::from_iter(other.says());
-            // Not always at the same step of the next transaction.
-            for _ in 0..round * 10_000 {
-                std::hint::spin_loop();
-            }
-            told.extend(other.kill());
-            check_groups(&folder, &name, told.len());
-        }
-    }
-}
-
-fn check_groups(folder: &TempDir, name: &str, told: usize) {
-    let database = open(folder, &DatabaseOptions::default());
-    let paths = database.valid_paths().unwrap();
-    assert_eq!(paths.len() % GROUP, 0, "a transaction is whole");
-    assert!(told > 0);
-    for at in 0..=told {
-        let first = path(&format!("{name}-{at}-0"));
-        let group: BTreeSet<_> = (0..GROUP)
-            .map(|of| path(&format!("{name}-{at}-{of}")))
-            .collect();
-        let found = database.referrers(&first).unwrap();
-        let is_lost = found.is_empty() && at == told;
-        assert!(found == group || is_lost, "{name}: group {at} of {told}");
-        assert_eq!(group.is_subset(&paths), !is_lost);
     }
 }
 

@@ -3,7 +3,6 @@
 #![cfg(all(feature = "store", unix))]
 
 mod collecting;
-mod crashes;
 mod deleting;
 mod leftovers;
 mod nix;

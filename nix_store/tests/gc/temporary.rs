@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::Write,
+    os::unix::fs::symlink,
     path::PathBuf,
 };
 
@@ -82,10 +83,10 @@ fn hostile_records_are_passed_over_and_unfinished_ones_wait() {
 fn a_file_that_nobody_locks_keeps_nothing_and_a_collection_removes_it() {
     let place = Place::new();
     let a = place.add("a", &[]);
+    let store = place.store();
     let stale = place.state("temproots/1000000");
     fs::write(&stale, place.print(&a) + "\0").expect("a file");
     let opened = File::open(&stale).expect("a file");
-    let store = place.store();
     assert_eq!(
         gc::dead(&store, &GcOptions::default()).expect("paths"),
         set([&a])
@@ -96,6 +97,31 @@ fn a_file_that_nobody_locks_keeps_nothing_and_a_collection_removes_it() {
     // By this Nix sees that a file that it waits for is gone.
     let read = std::io::read_to_string(opened).expect("text");
     assert!(read.starts_with('d'));
+}
+
+#[test]
+fn opening_removes_what_dead_processes_left_of_roots_and_nothing_else() {
+    let place = Place::new();
+    let (dead, held) = (place.state("temproots/77"), place.state("temproots/78"));
+    let (other, link) = (
+        place.state("temproots/.keep"),
+        place.state(".tmp-root-dead"),
+    );
+    for file in [&dead, &held, &other] {
+        fs::write(file, "").expect("a file");
+    }
+    symlink("/nowhere", &link).expect("a symlink");
+    let lock = fs::File::open(&held).expect("a file");
+    lock.lock().expect("locked");
+    // While others make roots, the link may be theirs.
+    let making = GcLock::shared(&place.layout()).expect("a lock");
+    drop(place.store());
+    assert!(!dead.exists() && held.exists() && other.exists());
+    assert!(link.is_symlink());
+    drop(making);
+    drop(place.store());
+    assert!(!link.is_symlink());
+    assert!(held.exists());
 }
 
 #[test]

@@ -1,15 +1,14 @@
-//! Processes that die, that work side by side, and disks that are full.
+//! Processes that work side by side, and disks that are full. Those that die are in `tests/kills`.
 //!
 //! The other process is this test program again, which runs [`child`] alone.
 
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
-    time::Duration,
 };
 
 use nix_store::{
@@ -18,8 +17,7 @@ use nix_store::{
 };
 
 use crate::support::{
-    Folder, Place, archive, check_all, info, missing, name, objects, open, quick, recursive,
-    unfinished,
+    Folder, Place, archive, check_all, info, missing, name, objects, open, quick, unfinished,
 };
 
 /// What a child does, and where.
@@ -34,7 +32,6 @@ fn child() {
     };
     let root = Path::new(&root);
     match task.to_str() {
-        Some("loop") => add_for_ever(root),
         Some("same") => add_many(root, "same"),
         Some("full") => meet_the_end_of_the_disk(root),
         _ => panic!("unknown task"),
@@ -55,89 +52,6 @@ fn program() -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a program"));
     command.args(["--exact", "crash::child"]);
     command
-}
-
-/// Makes a tree of several files whose contents are those of a number.
-fn tree(folder: &Path, number: u64) {
-    fs::create_dir_all(folder.join("a/b")).expect("folders");
-    for (name, size) in [("a/one", 10), ("a/b/two", 5000), ("three", 70_000)] {
-        let contents = number.to_le_bytes().repeat(size / 8);
-        fs::write(folder.join(name), contents).expect("a file");
-    }
-}
-
-/// Adds trees and deletes every second again, and says what it has done.
-fn add_for_ever(root: &Path) {
-    let store = open(root, &quick());
-    let mut out = std::io::stdout();
-    writeln!(out).expect("written");
-    let folder = tempfile::tempdir_in(root).expect("a folder");
-    for number in 1.. {
-        tree(folder.path(), u64::from(std::process::id()) << 32 | number);
-        let added = store.add_path(folder.path(), &name("tree"), recursive());
-        let path = added.expect("added").path;
-        writeln!(out, "+{path}").expect("written");
-        if number % 2 == 0 {
-            writeln!(out, "-{path}").expect("written");
-            store.delete(&[path].into()).expect("deleted");
-        }
-    }
-}
-
-/// Reads up to the next line that says that something was added, and returns all lines.
-fn until_added(said: &mut impl BufRead) -> Vec<String> {
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        let count = said.read_line(&mut line).expect("UTF-8");
-        assert!(count > 0, "it ended: {lines:?}");
-        lines.push(line.trim_end().to_owned());
-        if line.starts_with('+') {
-            return lines;
-        }
-    }
-}
-
-#[test]
-fn after_a_process_was_killed_nothing_valid_is_damaged_and_nothing_unfinished_remains() {
-    let place = Place::new();
-    let root = place.folder.path();
-    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut expected = BTreeSet::new();
-    for turn in 0..40 {
-        let mut child = start(program(), "loop", root);
-        let mut said = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut lines = Vec::new();
-        for _ in 0..turn % 3 {
-            lines.extend(until_added(&mut said));
-        }
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        // Not a wait for something to happen: the moment at which it dies.
-        thread::sleep(Duration::from_micros((seed >> 33) % 30_000));
-        child.kill().expect("killed");
-        child.wait().expect("it ends");
-        let rest = said.lines();
-        lines.extend(rest.map(|line| line.expect("UTF-8")));
-        for line in lines {
-            if let Some(path) = line.strip_prefix('+') {
-                expected.insert(path.to_owned());
-            } else if let Some(path) = line.strip_prefix('-') {
-                expected.remove(path);
-            }
-        }
-
-        let store = open(root, &quick());
-        assert_eq!(unfinished(&store), [""; 0]);
-        check_all(&store);
-        let valid = store.valid_paths().expect("read");
-        let valid: BTreeSet<_> = valid.iter().map(|path| path.base_name()).collect();
-        let lost: Vec<_> = expected
-            .iter()
-            .filter(|path| !valid.contains(path.as_str()))
-            .collect();
-        assert!(lost.is_empty(), "{lost:?}");
-    }
-    assert!(expected.len() >= 20, "{}", expected.len());
 }
 
 /// Adds what other processes add as well, and what only this one adds.
