@@ -53,7 +53,9 @@ pub use json::{
     read_derivations, write_derivations,
 };
 pub use json_print::JsonLayout;
-pub use modulo::{DerivationLookup, DerivationModulo, InputModulo, ModuloError, UnhashableError};
+pub use modulo::{
+    DerivationLookup, DerivationModulo, InputModulo, ModuloError, ModuloMemo, UnhashableError,
+};
 pub use options::{
     DerivationOptions, OptionsError, OutputChecks, OutputChecksSpec, OutputReference,
 };

@@ -3,6 +3,7 @@
 mod json;
 mod json_tree;
 mod layer;
+mod lookup;
 mod plan;
 mod state;
 mod view;

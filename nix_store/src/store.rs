@@ -8,6 +8,7 @@
 mod address;
 mod closure;
 mod derivation;
+mod derivation_check;
 mod error;
 mod forward;
 mod read;
@@ -24,6 +25,6 @@ pub use self::{
     write::{Added, Deleted, NewObject, WriteStore},
 };
 
-pub(crate) use self::derivation::derivation_outputs;
 #[cfg(all(feature = "nix-db", unix))]
 pub(crate) use self::derivation::realised;
+pub(crate) use self::{derivation::derivation_outputs, derivation_check::DerivationChecks};

@@ -136,21 +136,38 @@ impl Derivation {
         self,
         modulo: &mut DerivationModulo<'_, L>,
     ) -> Result<CheckedDerivation, CheckError<L::Error>> {
-        let output_paths = self.output_paths(modulo)?;
-        self.checked(output_paths, modulo.store_dir())
+        let output_paths = self.check_outputs(modulo)?;
+        Ok(CheckedDerivation {
+            derivation: self,
+            output_paths,
+        })
     }
 
-    /// Checks the derivation against the output paths that follow from it.
-    fn checked<E>(
-        self,
-        output_paths: BTreeMap<OutputName, StorePath>,
+    /// Checks as [`Derivation::check`] does, and returns the paths of the outputs that are known
+    /// before the build.
+    ///
+    /// # Errors
+    /// Fails as [`Derivation::check`] does.
+    pub fn check_outputs<L: DerivationLookup + ?Sized>(
+        &self,
+        modulo: &mut DerivationModulo<'_, L>,
+    ) -> Result<BTreeMap<OutputName, StorePath>, CheckError<L::Error>> {
+        let output_paths = self.output_paths(modulo)?;
+        self.compare(&output_paths, modulo.store_dir())?;
+        Ok(output_paths)
+    }
+
+    /// Compares the derivation with the output paths that follow from it.
+    fn compare<E>(
+        &self,
+        output_paths: &BTreeMap<OutputName, StorePath>,
         store_dir: &StoreDir,
-    ) -> Result<CheckedDerivation, CheckError<E>> {
+    ) -> Result<(), CheckError<E>> {
         self.check_printable()?;
         for (name, output) in &self.outputs {
             check_output(name, output, output_paths.get(name))?;
         }
-        for (name, path) in &output_paths {
+        for (name, path) in output_paths {
             let value = self.env.get(name.as_str().as_bytes());
             if value.is_none_or(|value| **value != *store_dir.print(path).as_bytes()) {
                 let (output, expected) = (name.clone(), path.clone());
@@ -161,10 +178,7 @@ impl Derivation {
                 });
             }
         }
-        Ok(CheckedDerivation {
-            derivation: self,
-            output_paths,
-        })
+        Ok(())
     }
 
     /// Fills in the paths of deferred outputs, where they can be known, and the empty or missing
@@ -199,7 +213,11 @@ impl Derivation {
                 *value = ByteString::from(modulo.store_dir().print(path));
             }
         }
-        self.checked(output_paths, modulo.store_dir())
+        self.compare(&output_paths, modulo.store_dir())?;
+        Ok(CheckedDerivation {
+            derivation: self,
+            output_paths,
+        })
     }
 
     /// Refuses what the ATerm cannot hold.

@@ -9,7 +9,6 @@
 use alloc::{
     borrow::Cow,
     boxed::Box,
-    collections::BTreeMap,
     format,
     vec::{IntoIter, Vec},
 };
@@ -27,9 +26,11 @@ use super::{
 mod build;
 mod error;
 mod lookup;
+mod memo;
 
 pub use error::{ModuloError, UnhashableError};
 pub use lookup::DerivationLookup;
+pub use memo::ModuloMemo;
 
 /// What stands for a derivation in the hash of another that uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +73,7 @@ pub enum InputModulo {
 pub struct DerivationModulo<'a, L: ?Sized> {
     store_dir: &'a StoreDir,
     lookup: &'a L,
-    current: Memo,
-    former: Memo,
+    memo: ModuloMemo,
 }
 
 /// Which hashes are computed.
@@ -85,10 +85,7 @@ enum Rule {
     Former,
 }
 
-/// What is known of each derivation; nothing while its inputs are being hashed.
-type Memo = BTreeMap<StorePath, Option<Known>>;
-
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     modulo: InputModulo,
     // Invariant: sorted.
@@ -115,12 +112,7 @@ impl<'a, L: DerivationLookup + ?Sized> DerivationModulo<'a, L> {
     /// Returns a computation that has seen nothing yet.
     #[must_use]
     pub const fn new(store_dir: &'a StoreDir, lookup: &'a L) -> Self {
-        Self {
-            store_dir,
-            lookup,
-            current: Memo::new(),
-            former: Memo::new(),
-        }
+        Self::resume(store_dir, lookup, ModuloMemo::new())
     }
 
     /// Returns the directory that the paths are of.
@@ -203,7 +195,7 @@ impl<'a, L: DerivationLookup + ?Sized> DerivationModulo<'a, L> {
         let mut frames = Vec::new();
         let visited = self.descend(root, rule, &mut frames);
         for frame in frames {
-            self.memo(rule).remove(&frame.path);
+            self.memo.hashes_mut(rule).remove(&frame.path);
         }
         visited
     }
@@ -227,7 +219,7 @@ impl<'a, L: DerivationLookup + ?Sized> DerivationModulo<'a, L> {
             }) = frames.pop()
             {
                 let known = Known::new(modulo, &derivation);
-                self.memo(rule).insert(path, Some(known));
+                self.memo.hashes_mut(rule).insert(path, Some(known));
             }
         }
         Ok(())
@@ -239,7 +231,7 @@ impl<'a, L: DerivationLookup + ?Sized> DerivationModulo<'a, L> {
         path: StorePath,
         rule: Rule,
     ) -> Result<Option<Frame<'a>>, ModuloError<L::Error>> {
-        match self.memo(rule).get(&path) {
+        match self.memo.hashes(rule).get(&path) {
             Some(Some(_)) => return Ok(None),
             Some(None) => return Err(ModuloError::Cycle { path }),
             None => {}
@@ -250,7 +242,7 @@ impl<'a, L: DerivationLookup + ?Sized> DerivationModulo<'a, L> {
             Err(source) => return Err(ModuloError::Input { path, source }),
         };
         let done = early.is_some();
-        self.memo(rule).insert(path.clone(), early);
+        self.memo.hashes_mut(rule).insert(path.clone(), early);
         if done {
             return Ok(None);
         }
@@ -357,19 +349,8 @@ impl<'a, L: DerivationLookup + ?Sized> DerivationModulo<'a, L> {
     }
 
     fn known(&self, path: &StorePath, rule: Rule) -> Result<&Known, ModuloError<L::Error>> {
-        let memo = match rule {
-            Rule::Current => &self.current,
-            Rule::Former => &self.former,
-        };
-        let known = memo.get(path).and_then(Option::as_ref);
+        let known = self.memo.hashes(rule).get(path).and_then(Option::as_ref);
         known.ok_or_else(|| ModuloError::Missing { path: path.clone() })
-    }
-
-    const fn memo(&mut self, rule: Rule) -> &mut Memo {
-        match rule {
-            Rule::Current => &mut self.current,
-            Rule::Former => &mut self.former,
-        }
     }
 }
 

@@ -20,7 +20,7 @@ use self::{
     engine::{Engine, Files},
     gate::{Gate, Pass, Purpose},
 };
-use crate::store::{Error, Result};
+use crate::store::{DerivationChecks, Error, Result};
 
 /// How many bytes of pages the engine keeps in memory, unless told otherwise.
 const CACHE_BYTES: usize = 64 << 20;
@@ -119,6 +119,7 @@ struct Shared {
     store_dir: StoreDir,
     read_only: bool,
     wait: bool,
+    checks: DerivationChecks,
 }
 
 impl Database {
@@ -155,6 +156,7 @@ impl Database {
             store_dir,
             read_only: options.read_only,
             wait: options.wait,
+            checks: DerivationChecks::default(),
         }))
     }
 
@@ -167,6 +169,7 @@ impl Database {
             store_dir,
             read_only: false,
             wait: true,
+            checks: DerivationChecks::default(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Objects that come as archives.
 
 use std::{
+    borrow::Cow,
     ffi::OsStr,
     fs::File,
     io::{BufRead, Read},
@@ -8,7 +9,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use nix_core::{derivation::Derivation, path_info::PathInfo, store_path::StorePath};
+use nix_core::{
+    derivation::{Derivation, DerivationLookup},
+    path_info::PathInfo,
+    store_path::StorePath,
+};
 use nix_io::{
     nar::{self, DecodeErrorKind, NarLimits, UnpackError, UnpackOptions},
     read::TeeReader,
@@ -130,7 +135,7 @@ impl LocalStore {
         }
         let registration =
             self.registration(self.directory(), info.path.base_name(), info.clone())?;
-        self.database().register(&[registration])?;
+        self.register_checked(&[registration])?;
         Ok(Added::Present)
     }
 
@@ -157,7 +162,7 @@ impl LocalStore {
             self.put_in_place(private, &path)?;
         }
         let said = registration.info.clone();
-        let registered = self.database().register(&[registration]);
+        let registered = self.register_checked(&[registration]);
         if let Err(error) = registered {
             // A commit that failed may have happened nevertheless.
             if !is_present && matches!(self.database().is_valid(&path), Ok(false)) {
@@ -224,6 +229,11 @@ impl LocalStore {
         Ok(Registration { info, derivation })
     }
 
+    /// Makes objects valid; the derivations among them are checked.
+    pub(super) fn register_checked(&self, objects: &[Registration]) -> Result<()> {
+        self.database().register_beside(objects, Some(&Files(self)))
+    }
+
     fn read_derivation(
         &self,
         directory: BorrowedFd<'_>,
@@ -270,6 +280,22 @@ impl LocalStore {
         let read = file.take(DERIVATION_BYTES_MAX).read_to_end(&mut text);
         read.map_err(io)?;
         Ok(Some(text))
+    }
+}
+
+/// The derivations that lie in their places, of paths that are valid.
+struct Files<'s>(&'s LocalStore);
+
+impl DerivationLookup for Files<'_> {
+    type Error = Error;
+
+    fn derivation(&self, path: &StorePath) -> Result<Option<Cow<'_, Derivation>>> {
+        if !path.is_derivation() {
+            return Ok(None);
+        }
+        let Self(store) = self;
+        let derivation = store.read_derivation(store.directory(), path.base_name(), path)?;
+        Ok(Some(Cow::Owned(derivation)))
     }
 }
 

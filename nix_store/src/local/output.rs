@@ -75,7 +75,7 @@ impl LocalStore {
             sync(self.directory(), &self.layout().real_store_dir)?;
         }
         let before = before(&infos)?;
-        self.database().register(&registrations)?;
+        self.register_checked(&registrations)?;
         Ok((infos, before))
     }
 

@@ -29,7 +29,7 @@ impl LocalStore {
         if self.options().fsync {
             sync(self.directory(), &self.layout().real_store_dir)?;
         }
-        self.database().register(&registrations)
+        self.register_checked(&registrations)
     }
 
     /// Fails when an object that is not valid yet refers to what is neither valid nor registered with

@@ -14,7 +14,8 @@ use nix_core::{
 use nix_io::nar::{self, NarLimits};
 
 use crate::store::{
-    Added, AnyRealisation, ArchiveHasher, Deleted, Error, Measured, NewObject, ReadStore, Result,
+    Added, AnyRealisation, ArchiveHasher, Deleted, DerivationChecks, Error, Measured, NewObject,
+    ReadStore, Result,
 };
 
 use super::{
@@ -30,6 +31,7 @@ pub(crate) struct Layer {
     pub(crate) trusted_keys: Option<Arc<TrustedKeys>>,
     pub(crate) limits: NarLimits,
     state: Arc<RwLock<State>>,
+    checks: Arc<DerivationChecks>,
 }
 
 type Lower<'a> = Option<&'a dyn ReadStore>;
@@ -41,6 +43,7 @@ impl Layer {
             trusted_keys: None,
             limits: NarLimits::default(),
             state: Arc::default(),
+            checks: Arc::default(),
         }
     }
 
@@ -123,11 +126,12 @@ impl Layer {
         let hasher = ArchiveHasher::of_new(object)?;
         let (nar, measured) = self.read_nar(object.name.as_str(), nar, hasher, u64::MAX)?;
         let info = measured.describe(&self.store_dir, object)?;
-        let path = info.path.clone();
+        let said = info.clone();
         let nar = Some(nar);
         self.commit(lower, [Candidate { info, nar }])?;
-        let known = self.view(lower, |view| view.path_info(&path))?;
-        known.ok_or(Error::NotValid { path })
+        // A deletion by another thread may have come after it.
+        let known = self.view(lower, |view| view.path_info(&said.path))?;
+        Ok(known.unwrap_or(said))
     }
 
     pub(crate) fn register(&self, lower: Lower<'_>, infos: &[PathInfo]) -> Result<()> {
@@ -208,7 +212,12 @@ impl Layer {
     ) -> Result<usize> {
         let state = &mut *self.write();
         let before = state.objects.len();
-        let changes = plan(View { state, lower }, &self.store_dir, candidates)?;
+        let changes = plan(
+            View { state, lower },
+            &self.store_dir,
+            &self.checks,
+            candidates,
+        )?;
         state.apply(changes);
         Ok(state.objects.len() - before)
     }

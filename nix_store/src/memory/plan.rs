@@ -3,14 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use nix_core::{
+    derivation::Derivation,
     graph::PathGraph,
     path_info::PathInfo,
     store_path::{StoreDir, StorePath},
 };
 
-use crate::store::{Error, Result, parse_derivation};
+use crate::store::{DerivationChecks, Error, Result, parse_derivation};
 
 use super::{
+    lookup::Lookup,
     state::{Change, Object},
     view::{View, join},
 };
@@ -27,9 +29,11 @@ pub(crate) struct Candidate {
 pub(super) fn plan(
     view: View<'_>,
     store_dir: &StoreDir,
+    checks: &DerivationChecks,
     candidates: impl IntoIterator<Item = Candidate>,
 ) -> Result<BTreeMap<StorePath, Change>> {
     let mut changes = BTreeMap::new();
+    let mut derivations = BTreeMap::new();
     for Candidate { info, nar } in candidates {
         if let Some(Change::New(Object { info: known, .. }) | Change::Known(known)) =
             changes.get_mut(&info.path)
@@ -40,29 +44,36 @@ pub(super) fn plan(
             changes.insert(info.path.clone(), Change::Known(known));
         } else {
             let path = info.path.clone();
-            let object = new_object(store_dir, info, nar)?;
+            let mut object = new_object(info, nar)?;
+            if path.is_derivation() {
+                let derivation = parse_derivation(store_dir, &path, &mut &*object.nar)?;
+                object.outputs = known_outputs(store_dir, &derivation)?;
+                derivations.insert(path.clone(), derivation);
+            }
             changes.insert(path, Change::New(object));
         }
     }
     check_references(view, &changes)?;
     check_cycles(&changes)?;
+    let new = derivations
+        .iter()
+        .filter_map(|(path, derivation)| match changes.get(path) {
+            Some(Change::New(object)) => Some((&object.info, derivation)),
+            _ => None,
+        });
+    checks.check(store_dir, new, &Lookup { view, store_dir })?;
     Ok(changes)
 }
 
-fn new_object(store_dir: &StoreDir, info: PathInfo, nar: Option<Arc<[u8]>>) -> Result<Object> {
+fn new_object(info: PathInfo, nar: Option<Arc<[u8]>>) -> Result<Object> {
     let Some(nar) = nar else {
         return Err(Error::NotPlaced { path: info.path });
     };
-    let outputs = if info.path.is_derivation() {
-        known_outputs(store_dir, &info.path, &nar)?
-    } else {
-        Vec::new()
-    };
+    let outputs = Vec::new();
     Ok(Object { info, nar, outputs })
 }
 
-fn known_outputs(store_dir: &StoreDir, path: &StorePath, nar: &[u8]) -> Result<Vec<StorePath>> {
-    let derivation = parse_derivation(store_dir, path, &mut &*nar)?;
+fn known_outputs(store_dir: &StoreDir, derivation: &Derivation) -> Result<Vec<StorePath>> {
     let mut paths = Vec::new();
     for (name, output) in &derivation.outputs {
         let known = output.path(store_dir, &derivation.name, name);

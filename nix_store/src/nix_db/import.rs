@@ -62,6 +62,9 @@ impl ImportReport {
 /// transaction; of more, each batch of that many wholly or not at all. Memory does not depend on the
 /// number of paths.
 ///
+/// The database is believed, as Nix believes it: a derivation's file has to be what its path says,
+/// but that its outputs follow from it is not checked again, as it is when one is registered.
+///
 /// # Errors
 /// Fails at the first row of the database that is malformed, at a derivation's file that is not what
 /// its path says, and when a tree cannot be written. Batches that were stored by then remain.

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use netabase_store::NetabaseError;
 use nix_core::{
-    derivation::AtermError,
+    derivation::{AtermError, CheckError},
     graph::{GraphError, PathCycle},
     hash::Sha256,
     json::JsonError,
@@ -143,6 +143,23 @@ pub enum Error {
         /// What is wrong with it.
         #[source]
         source: AtermError,
+    },
+    /// The path of a derivation is not the one that follows from its text and references.
+    #[error("the derivation {path} has the contents of {computed}")]
+    DerivationPath {
+        /// The path that was given.
+        path: StorePath,
+        /// The path that follows.
+        computed: StorePath,
+    },
+    /// An output of a derivation has another path than the one that follows, or none can follow.
+    #[error("check the outputs of {path}")]
+    DerivationOutputs {
+        /// The derivation.
+        path: StorePath,
+        /// Which output, with both paths, or what is missing.
+        #[source]
+        source: Box<CheckError<Self>>,
     },
     /// A row of the database that does not say what it should.
     #[error("row of {path}")]

@@ -43,6 +43,11 @@ pub struct Deleted {
 
 /// A store whose objects can be added and deleted.
 ///
+/// A derivation (`.drv`) becomes valid where its text and references lead to its path, and its
+/// outputs and the variables named after them are those that follow from it and from the derivations
+/// that it uses, which are valid or become so with it. So no other can pass for the deriver of a
+/// path. What cannot be known before a build is not stated.
+///
 /// Every method is all or nothing: after an error the store is as it was before. Handles may be
 /// shared between threads, and concurrent changes are applied one after the other.
 pub trait WriteStore: ReadStore {

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use nix_core::{
-    derivation::{Derivation, DerivationModulo},
-    hash::Sha256,
+    content_address::{ContentAddress, ContentAddressMethod},
+    derivation::{Derivation, DerivationModulo, DerivationOutput},
+    hash::{Algorithm, Hash, Sha256},
     path_info::PathInfo,
     realisation::{DrvOutput, LegacyDrvOutput, LegacyRealisation, Realisation},
     signature::SecretKey,
-    store_path::{OutputName, StoreDir, StorePath, StorePathName},
+    store_path::{OutputName, References, StoreDir, StorePath, StorePathName},
 };
 use nix_store::{
     db::{Database, Registration},
@@ -19,22 +20,30 @@ use crate::support::{info, object, on_every_engine, path, paths};
 
 const SOURCE: &str = "source";
 
-/// Reads a derivation of a name with an input source, and registers it.
-fn register(database: &Database, name: &str, aterm: &[u8]) -> (StorePath, Derivation) {
+/// Reads a derivation of a name with an input source, with the outputs that follow from it.
+fn read(lookup: &Database, name: &str, aterm: &[u8]) -> Derivation {
     let dir = StoreDir::default();
     let drv_name = StorePathName::new(name).unwrap();
     let derivation = Derivation::parse_aterm(&dir, drv_name, aterm).unwrap();
-    let path = derivation.path(&dir).unwrap();
-    let mut info = PathInfo::new(path.clone(), Sha256::of(aterm), 7);
+    let filled = derivation.fill_outputs(&mut DerivationModulo::new(&dir, lookup));
+    filled.unwrap().into_derivation()
+}
+
+/// Returns what is to be registered of a derivation.
+fn registration(derivation: &Derivation) -> Registration {
+    let path = derivation.path(&StoreDir::default()).unwrap();
+    let mut info = PathInfo::new(path, Sha256::of(b"its archive"), 7);
     let inputs = derivation.inputs.derivations.keys();
     info.references = inputs.chain(&derivation.inputs.sources).cloned().collect();
-    let registration = Registration {
-        info,
-        derivation: Some(derivation.clone()),
-    };
-    database
-        .register(&[object(SOURCE, &[]), registration])
-        .unwrap();
+    let derivation = Some(derivation.clone());
+    Registration { info, derivation }
+}
+
+fn register(database: &Database, name: &str, aterm: &[u8]) -> (StorePath, Derivation) {
+    let derivation = read(database, name, aterm);
+    let said = registration(&derivation);
+    let path = said.info.path.clone();
+    database.register(&[object(SOURCE, &[]), said]).unwrap();
     (path, derivation)
 }
 
@@ -44,22 +53,45 @@ fn aterm(outputs: &str, inputs: &str, argument: &[u8]) -> Vec<u8> {
     [head.as_bytes(), argument, br#""],[])"#].concat()
 }
 
+/// An input derivation of which the output `out` is used.
+fn input(path: &StorePath) -> String {
+    format!(r#"("{}",["out"])"#, StoreDir::default().print(path))
+}
+
 fn output(name: &str) -> OutputName {
     OutputName::new(name).unwrap()
 }
 
-/// An output of the name `out` that lies at the path of a name.
-fn at(name: &str) -> String {
-    format!(
-        r#"("out","{}","","")"#,
-        StoreDir::default().print(&path(name))
-    )
+/// An output that follows from the derivation.
+const OUT: &str = r#"("out","","","")"#;
+
+/// An output whose content is known, which is of derivations of the name `a`, and where it lies.
+fn fixed() -> (String, StorePath) {
+    let dir = StoreDir::default();
+    let hash = Hash::of(Algorithm::Sha256, b"contents");
+    let address = ContentAddress::new(ContentAddressMethod::Flat, hash).unwrap();
+    let name = StorePathName::new("a").unwrap();
+    let path = dir
+        .fixed_path(&name, &address, &References::default())
+        .unwrap();
+    let (text, hash) = (dir.print(&path), Sha256::of(b"contents").to_base16());
+    (format!(r#"("out","{text}","sha256","{hash}")"#), path)
+}
+
+/// Where the output `out` of a derivation lies.
+fn out_path(derivation: &Derivation) -> StorePath {
+    let path = derivation.outputs[&output("out")].path(
+        &StoreDir::default(),
+        &derivation.name,
+        &output("out"),
+    );
+    path.unwrap().unwrap()
 }
 
 #[test]
 fn a_derivation_is_returned_as_it_was_registered() {
     on_every_engine(|database| {
-        let (path, derivation) = register(database, "a", &aterm(&at("a"), "", b"-e"));
+        let (path, derivation) = register(database, "a", &aterm(OUT, "", b"-e"));
         assert_eq!(database.derivation(&path).unwrap(), Some(derivation));
     });
 }
@@ -67,40 +99,33 @@ fn a_derivation_is_returned_as_it_was_registered() {
 #[test]
 fn outputs_that_are_known_are_told_both_ways() {
     on_every_engine(|database| {
-        let (drv, _) = register(database, "a", &aterm(&at("a"), "", b""));
-        let (other, _) = register(database, "b", &aterm(&at("a"), "", b""));
-        let expected = [(output("out"), Some(path("a")))].into();
+        let (out, at) = fixed();
+        let (drv, said) = register(database, "a", &aterm(&out, "", b"1"));
+        let (other, other_said) = register(database, "a", &aterm(&out, "", b"2"));
+        let expected = [(output("out"), Some(at.clone()))].into();
         assert_eq!(database.derivation_outputs(&drv).unwrap(), expected);
         let both = BTreeSet::from([drv.clone(), other.clone()]);
-        assert_eq!(database.valid_derivers(&path("a")).unwrap(), both);
+        assert_eq!(database.valid_derivers(&at).unwrap(), both);
         database.delete(&[drv.clone()].into()).unwrap();
-        assert_eq!(database.valid_derivers(&path("a")).unwrap(), [other].into());
+        assert_eq!(database.valid_derivers(&at).unwrap(), [other].into());
         assert_eq!(database.derivation(&drv).unwrap(), None);
         let error = database.derivation_outputs(&drv).unwrap_err();
         assert!(matches!(error, Error::NotValid { .. }));
         // Nothing of what it said comes back with its path.
-        database
-            .register(&[PathInfo::new(drv.clone(), Sha256::of(b""), 1).into()])
-            .unwrap();
+        let info = registration(&said).info;
+        database.register(&[info.clone().into()]).unwrap();
         let error = database.derivation_outputs(&drv).unwrap_err();
         assert!(matches!(error, Error::UnknownDerivation { path } if path == drv));
         assert_eq!(database.derivation(&drv).unwrap(), None);
-        // What it says can be told later, and what is told last counts.
-        for argument in [&b"\xff"[..], b"-e"] {
-            let drv_name = StorePathName::new("a").unwrap();
-            let text = aterm(&at("a"), "", argument);
-            let said = Derivation::parse_aterm(&StoreDir::default(), drv_name, &text).unwrap();
-            let info = database.path_info(&drv).unwrap().unwrap();
-            let derivation = Some(said);
-            database
-                .register(&[Registration {
-                    info,
-                    derivation: derivation.clone(),
-                }])
-                .unwrap();
-            assert_eq!(database.derivation(&drv).unwrap(), derivation);
-            assert_eq!(database.derivation_outputs(&drv).unwrap(), expected);
+        // What it says can be told later, and nothing else.
+        for (derivation, is_right) in [(other_said, false), (said, true)] {
+            let info = info.clone();
+            let derivation = Some(derivation);
+            let told = database.register(&[Registration { info, derivation }]);
+            assert_eq!(told.is_ok(), is_right);
+            assert_eq!(database.derivation(&drv).unwrap().is_some(), is_right);
         }
+        assert_eq!(database.derivation_outputs(&drv).unwrap(), expected);
     });
 }
 
@@ -109,7 +134,7 @@ fn outputs_are_of_derivations_alone() {
     on_every_engine(|database| {
         let error = database.derivation_outputs(&path("a.drv")).unwrap_err();
         assert!(matches!(error, Error::NotValid { .. }));
-        let (_, derivation) = register(database, "a", &aterm(&at("a"), "", b""));
+        let (_, derivation) = register(database, "a", &aterm(OUT, "", b""));
         let error = database.derivation_outputs(&path(SOURCE)).unwrap_err();
         assert!(matches!(error, Error::NotADerivation { .. }));
         for name in ["plain", "b.drv"] {
@@ -131,8 +156,8 @@ fn outputs_are_of_derivations_alone() {
 #[test]
 fn a_derivation_that_no_row_can_say_is_kept_as_text() {
     on_every_engine(|database| {
-        let dynamic = aterm(&at("a"), "", b"");
-        let dynamic = String::from_utf8(dynamic).unwrap();
+        let (out, at) = fixed();
+        let dynamic = String::from_utf8(aterm(&out, "", b"")).unwrap();
         let inputs = format!(
             r#"[("{}",(["out"],[("out",["dev"])]))]"#,
             StoreDir::default().print(&path("in.drv"))
@@ -140,32 +165,105 @@ fn a_derivation_that_no_row_can_say_is_kept_as_text() {
         let dynamic = dynamic.replacen("Derive(", r#"DrvWithVersion("xp-dyn-drv","#, 1);
         let dynamic = dynamic.replacen("[]", &inputs, 1);
         database.register(&[object("in.drv", &[])]).unwrap();
-        for (name, text) in [
-            ("bytes", aterm(&at("a"), "", b"\xff")),
-            ("dynamic", dynamic.into_bytes()),
-        ] {
-            let (drv, derivation) = register(database, name, &text);
-            assert_eq!(
-                database.derivation(&drv).unwrap(),
-                Some(derivation),
-                "{name}"
-            );
-            let expected = [(output("out"), Some(path("a")))].into();
+        for text in [aterm(&out, "", b"\xff"), dynamic.into_bytes()] {
+            let (drv, derivation) = register(database, "a", &text);
+            let said = registration(&derivation);
+            assert_eq!(database.derivation(&drv).unwrap(), Some(derivation));
+            let expected = [(output("out"), Some(at.clone()))].into();
             assert_eq!(database.derivation_outputs(&drv).unwrap(), expected);
-            assert_eq!(
-                database.valid_derivers(&path("a")).unwrap(),
-                [drv.clone()].into()
-            );
+            assert_eq!(database.valid_derivers(&at).unwrap(), [drv.clone()].into());
             database.delete(&[drv.clone()].into()).unwrap();
-            assert_eq!(database.valid_derivers(&path("a")).unwrap(), [].into());
+            assert_eq!(database.valid_derivers(&at).unwrap(), [].into());
             assert_eq!(database.derivation(&drv).unwrap(), None);
             // Nothing of what it said comes back with its path.
-            let again = PathInfo::new(drv.clone(), Sha256::of(b""), 1);
-            database.register(&[again.into()]).unwrap();
+            database.register(&[said.info.into()]).unwrap();
             assert_eq!(database.derivation(&drv).unwrap(), None);
-            assert_eq!(database.valid_derivers(&path("a")).unwrap(), [].into());
+            assert_eq!(database.valid_derivers(&at).unwrap(), [].into());
             database.delete(&[drv].into()).unwrap();
         }
+    });
+}
+
+/// Registers what is refused, and returns why; nothing of it stays.
+fn refused(database: &Database, objects: &[Registration]) -> Error {
+    let before = database.valid_paths().unwrap();
+    let error = database.register(objects).unwrap_err();
+    assert_eq!(database.valid_paths().unwrap(), before);
+    error
+}
+
+#[test]
+fn a_derivation_that_claims_the_output_of_another_is_refused() {
+    on_every_engine(|database| {
+        let (victim, honest) = register(database, "victim", &aterm(OUT, "", b""));
+        let taken = out_path(&honest);
+        let right = read(database, "victim", &aterm(OUT, "", b"evil"));
+        let mut crafted = right.clone();
+        let claim = DerivationOutput::InputAddressed(taken.clone());
+        crafted.outputs.insert(output("out"), claim);
+        let text = StoreDir::default().print(&taken);
+        crafted.env.insert("out".into(), text.into());
+
+        let said = registration(&crafted);
+        let error = refused(database, std::slice::from_ref(&said));
+        let Error::DerivationOutputs { path, source } = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(path, said.info.path);
+        let text = source.to_string();
+        let expected = out_path(&right);
+        let message = format!("the output out has the path {taken}, it should be {expected}");
+        assert_eq!(text, message);
+        assert_eq!(database.valid_derivers(&taken).unwrap(), [victim].into());
+        assert_eq!(database.derivation(&path).unwrap(), None);
+
+        // Nor under the path of the honest one, nor beside what is right.
+        let mut elsewhere = registration(&right);
+        elsewhere.derivation = Some(crafted);
+        let error = refused(database, &[object("x", &[]), elsewhere]);
+        assert!(matches!(error, Error::DerivationPath { .. }), "{error:?}");
+        database.register(&[registration(&right)]).unwrap();
+    });
+}
+
+#[test]
+fn derivations_may_come_together_in_any_order() {
+    on_every_engine(|database| {
+        let known = Database::memory(StoreDir::default());
+        let mut objects = vec![object(SOURCE, &[])];
+        let mut inputs = String::new();
+        for name in ["a", "b", "c"] {
+            let (path, said) = register(&known, name, &aterm(OUT, &inputs, b""));
+            inputs = input(&path);
+            objects.insert(0, registration(&said));
+        }
+        // The last one needs the others, which are absent.
+        let alone = [objects[0].clone(), object(SOURCE, &[])];
+        let error = refused(database, &alone);
+        assert!(
+            matches!(error, Error::ReferenceNotValid { .. }),
+            "{error:?}"
+        );
+        database.register(&objects).unwrap();
+        objects.rotate_left(1);
+        database.register(&objects).unwrap();
+    });
+}
+
+#[test]
+fn what_uses_a_derivation_that_is_unknown_is_refused() {
+    on_every_engine(|database| {
+        database
+            .register(&[object("in.drv", &[]), object(SOURCE, &[])])
+            .unwrap();
+        let aterm = aterm(OUT, &input(&path("in.drv")), b"");
+        let name = StorePathName::new("a").unwrap();
+        let said = Derivation::parse_aterm(&StoreDir::default(), name, &aterm).unwrap();
+        let said = registration(&said);
+        let error = refused(database, std::slice::from_ref(&said));
+        let is_missing = matches!(&error, Error::DerivationOutputs { path, source }
+            if *path == said.info.path && source.to_string() == "hash the derivation modulo fixed outputs");
+        assert!(is_missing, "{error:?}");
     });
 }
 
@@ -230,11 +328,8 @@ fn an_output_below_an_unknown_derivation_is_unknown() {
         database
             .register(&[object("in.drv", &[]), object("x", &[])])
             .unwrap();
-        let input = format!(
-            r#"("{}",["out"])"#,
-            StoreDir::default().print(&path("in.drv"))
-        );
-        let (drv, _) = register(database, "a", &aterm(r#"("out","","","")"#, &input, b""));
+        let floating = aterm(r#"("out","","r:sha256","")"#, &input(&path("in.drv")), b"");
+        let (drv, _) = register(database, "a", &floating);
         let id = format!("sha256:{}!out", "0".repeat(64)).parse().unwrap();
         let realisation = AnyRealisation::Hash(LegacyRealisation::new(id, path("x")));
         database.register_realisation(&realisation).unwrap();

@@ -14,6 +14,7 @@ mod asking;
 mod below;
 mod changing;
 mod corpus;
+mod derivations;
 mod failing;
 mod fixture;
 mod hashing;
@@ -68,6 +69,12 @@ macro_rules! store_suite {
                 content_addressed_objects_need_no_signature
                 of_many_threads_that_add_one_path_one_is_first
                 many_threads_add_and_delete_without_loss
+            });
+            store_suite!(@ $subject: derivations {
+                a_claim_to_the_output_of_another_is_refused
+                a_derivation_lies_where_its_contents_say
+                derivations_of_every_kind_are_taken
+                derivations_that_come_together_need_no_order
             });
             store_suite!(@ $subject: asking {
                 what_is_not_valid_is_nothing_to_any_question

@@ -1,4 +1,8 @@
-use alloc::{collections::BTreeSet, string::String, vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec,
+};
 use core::{convert::Infallible, fmt};
 
 use crate::{

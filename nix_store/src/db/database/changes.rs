@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use nix_core::{signature::Signature, store_path::StorePath};
+use nix_core::{derivation::DerivationLookup, signature::Signature, store_path::StorePath};
 
 use super::{Database, Registration, engine::Engine, rows::Rows};
-#[cfg(doc)]
-use crate::store::Error;
-use crate::store::{AnyRealisation, Result};
+use crate::store::{AnyRealisation, Error, Result};
 
 /// Makes a change in one transaction, which is committed unless the change fails.
 macro_rules! writing {
@@ -38,14 +36,32 @@ impl Database {
     /// and the first registration time, references and, where there is one, deriver stay. Memory is
     /// in proportion to the rows that are written.
     ///
+    /// What derivations say is checked when it is new: their paths follow from it, and so do their
+    /// outputs, for which the derivations that they use are looked up, each once for this handle and
+    /// its clones. Rows that came another way, from Nix's own database or through the trees, are
+    /// taken at their word.
+    ///
     /// # Errors
     /// Fails when a reference is neither valid nor among them
     /// ([`ReferenceNotValid`](Error::ReferenceNotValid)), when they refer to each other in a circle
     /// ([`Cycle`](Error::Cycle)), when a path is valid with another hash
     /// ([`Conflict`](Error::Conflict)), when a path has the name of no derivation and comes as one
-    /// ([`NotADerivation`](Error::NotADerivation)), and when the database cannot be written.
+    /// ([`NotADerivation`](Error::NotADerivation)), when a derivation has another path or other
+    /// outputs than follow ([`DerivationPath`](Error::DerivationPath),
+    /// [`DerivationOutputs`](Error::DerivationOutputs)) or uses one that is registered without what
+    /// it says, and when the database cannot be written.
     pub fn register(&self, objects: &[Registration]) -> Result<()> {
-        writing!(self, |rows| rows.register(objects))
+        self.register_beside(objects, None)
+    }
+
+    /// Does the same; what a valid derivation says that was registered without it, `files` knows.
+    pub(crate) fn register_beside(
+        &self,
+        objects: &[Registration],
+        files: Option<&dyn DerivationLookup<Error = Error>>,
+    ) -> Result<()> {
+        let checks = &self.shared.checks;
+        writing!(self, |rows| rows.register(objects, checks, files))
     }
 
     /// Says where an output of a content-addressed derivation lies; signatures are joined.

@@ -31,7 +31,7 @@ impl<V: View> Rows<'_, V> {
     }
 
     /// Returns what a derivation says, whether it is valid or not.
-    fn registered_derivation(&self, path: &StorePath) -> Result<Option<Derivation>> {
+    pub(super) fn registered_derivation(&self, path: &StorePath) -> Result<Option<Derivation>> {
         let key = self.dir.print(path);
         if let Some(row) = self.derivations.get(key.as_str())? {
             let read = row.to_derivation(self.dir);

@@ -1,10 +1,13 @@
 //! Making paths valid, and adding to what is known of them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
+};
 
-use netabase_store::Writable;
+use netabase_store::{View, Writable};
 use nix_core::{
-    derivation::Derivation,
+    derivation::{Derivation, DerivationLookup},
     graph::PathGraph,
     path_info::PathInfo,
     realisation::MergeError,
@@ -19,15 +22,29 @@ use super::{
 use crate::{
     db::models,
     field::FieldErrorKind,
-    store::{AnyRealisation, Error, Result},
+    store::{AnyRealisation, DerivationChecks, Error, Result},
 };
 
 impl<V: Writable> Rows<'_, V> {
-    pub(super) fn register(&self, objects: &[Registration]) -> Result<()> {
+    pub(super) fn register(
+        &self,
+        objects: &[Registration],
+        checks: &DerivationChecks,
+        files: Option<&dyn DerivationLookup<Error = Error>>,
+    ) -> Result<()> {
         let mut new = Vec::new();
+        let mut derivations = Vec::new();
         for object in objects {
-            if self.put_object(object)? {
+            let is_new = self.put_object(object)?;
+            if is_new {
                 new.push(object);
+            }
+            let path = &object.info.path;
+            if let Some(derivation) = &object.derivation
+                && self.put_new_derivation(path, derivation, checks)?
+                && let Some(info) = self.path_info(path)?
+            {
+                derivations.push((info, derivation));
             }
         }
         // Of what was valid before, the references that were registered first count.
@@ -35,7 +52,10 @@ impl<V: Writable> Rows<'_, V> {
         for Registration { info, .. } in &new {
             self.check_references(info, &among)?;
         }
-        check_order(&new)
+        check_order(&new)?;
+        let valid = Valid { rows: self, files };
+        let derivations = derivations.iter().map(|(info, said)| (info, *said));
+        checks.check(self.dir, derivations, &valid)
     }
 
     /// Puts an object there, or joins it with what is there, and returns whether it is new.
@@ -52,10 +72,23 @@ impl<V: Writable> Rows<'_, V> {
                 }
             }
         }
-        if let Some(derivation) = &object.derivation {
-            self.put_derivation(&info.path, derivation)?;
-        }
         Ok(is_new)
+    }
+
+    /// Puts what a derivation says there, and returns whether it was not known.
+    fn put_new_derivation(
+        &self,
+        path: &StorePath,
+        derivation: &Derivation,
+        checks: &DerivationChecks,
+    ) -> Result<bool> {
+        match self.registered_derivation(path)? {
+            Some(known) if known == *derivation => return Ok(false),
+            Some(_) => checks.forget(),
+            None => {}
+        }
+        self.put_derivation(path, derivation)?;
+        Ok(true)
     }
 
     fn put_info(&self, info: &PathInfo) -> Result<()> {
@@ -191,6 +224,27 @@ fn check_order(objects: &[&Registration]) -> Result<()> {
     })?;
     graph.topological_order()?;
     Ok(())
+}
+
+/// The derivations that are valid.
+struct Valid<'a, 'd, V> {
+    rows: &'a Rows<'d, V>,
+    files: Option<&'a dyn DerivationLookup<Error = Error>>,
+}
+
+impl<V: View> DerivationLookup for Valid<'_, '_, V> {
+    type Error = Error;
+
+    fn derivation(&self, path: &StorePath) -> Result<Option<Cow<'_, Derivation>>> {
+        if !self.rows.is_valid(path)? {
+            return Ok(None);
+        }
+        match (self.rows.registered_derivation(path)?, self.files) {
+            (Some(derivation), _) => Ok(Some(Cow::Owned(derivation))),
+            (None, Some(files)) => files.derivation(path),
+            (None, None) => Ok(None),
+        }
+    }
 }
 
 fn is_beyond_rows(kind: &FieldErrorKind) -> bool {
