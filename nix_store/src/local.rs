@@ -42,6 +42,7 @@ mod reference;
 mod register;
 mod remove;
 mod scan;
+mod share;
 mod source;
 mod write;
 
@@ -62,6 +63,7 @@ pub use self::{
     options::LocalOptions,
     output::BuiltOutput,
     reference::{LocalReference, LocalReferenceError},
+    share::NotShared,
 };
 pub(crate) use self::{
     canonical::{EXECUTABLE, READABLE, TIMES},
@@ -97,6 +99,7 @@ struct Inner {
     directory: OwnedFd,
     /// Made by the first change.
     temp_roots: Mutex<Option<TempRoots>>,
+    not_shared: Mutex<Option<NotShared>>,
 }
 
 impl LocalStore {

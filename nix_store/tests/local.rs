@@ -18,3 +18,7 @@ mod nix;
 mod open;
 #[path = "local/register.rs"]
 mod register;
+#[path = "local/scan.rs"]
+mod scan;
+#[path = "local/share.rs"]
+mod share;

@@ -20,7 +20,8 @@ pub struct GcOptions {
     /// The most paths that are deleted in one go, while nobody can add a root.
     pub slice: usize,
     /// Whether to collect though Nix's own database lies beside the store's: its objects are no
-    /// others than those that the store knows.
+    /// others than those that the store knows. Nix must not collect there: it deletes whatever has
+    /// the name of no path, and `.netabase`, where this store keeps its locks, is such a name.
     pub beside_nix: bool,
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeSet,
     ffi::OsStr,
     fs::File,
     io::{BufRead, Read},
@@ -24,6 +25,7 @@ use super::{
     LocalStore, PrivateDir,
     canonical::sync,
     files::{FILE_FLAGS, failed, move_node},
+    scan::Scanning,
 };
 use crate::{
     db::Registration,
@@ -59,15 +61,39 @@ impl LocalStore {
     }
 
     pub(super) fn add_new(&self, object: &NewObject, nar: &mut dyn BufRead) -> Result<PathInfo> {
+        self.add_scanned(object, &BTreeSet::new(), nar)
+    }
+
+    /// Adds an object that refers also to those of `candidates` that occur in its archive.
+    pub(super) fn add_scanned(
+        &self,
+        object: &NewObject,
+        candidates: &BTreeSet<StorePath>,
+        nar: &mut dyn BufRead,
+    ) -> Result<PathInfo> {
         self.writable()?;
         let hasher = ArchiveHasher::of_new(object)?;
         let private = self.private_dir()?;
         let name = object.name.as_str();
         let limits = self.options().limits;
-        let measured = unpack(self, &private, name, hasher, limits, nar)?;
-        let info = measured.describe(&self.layout().store_dir, object)?;
+        let mut nar = TeeReader::new(nar, Scanning::new(candidates));
+        let measured = unpack(self, &private, name, hasher, limits, &mut nar)?;
+        let (_, scanned) = nar.finish().map_err(|source| Error::Io {
+            action: "scan",
+            path: private.join(OBJECT),
+            source,
+        })?;
+        let mut object = object.clone();
+        object.references.others.extend(scanned.finish());
+        let info = measured.describe(&self.layout().store_dir, &object)?;
         self.protect([&info.path])?;
-        Ok(self.publish_and_describe(&private, info)?.1)
+        match self.publish_and_describe(&private, info) {
+            Err(Error::Conflict { path, .. }) if object.is_one_file() => {
+                let known = self.database().path_info(&path)?;
+                known.ok_or(Error::NotValid { path })
+            }
+            published => Ok(published?.1),
+        }
     }
 
     /// Adds an archive of which only the hash is still to be found out.
@@ -151,6 +177,14 @@ impl LocalStore {
         private: &PrivateDir,
         info: PathInfo,
     ) -> Result<(Added, PathInfo)> {
+        let (added, info) = self.publish_locked(private, info)?;
+        if added == Added::New {
+            self.optimise_new([&info.path]);
+        }
+        Ok((added, info))
+    }
+
+    fn publish_locked(&self, private: &PrivateDir, info: PathInfo) -> Result<(Added, PathInfo)> {
         let path = info.path.clone();
         let registration = self.registration(private.fd(), OBJECT, info)?;
         // Invariant: no process holds the database while it waits for the lock of a path.

@@ -58,6 +58,7 @@ impl LocalStore {
             database,
             directory,
             temp_roots: Mutex::new(None),
+            not_shared: Mutex::new(None),
         };
         let store = Self {
             inner: Arc::new(inner),

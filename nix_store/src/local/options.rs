@@ -17,6 +17,11 @@ pub struct LocalOptions {
     pub exclusive: bool,
     /// Whether an object is on the disk before it is registered.
     pub fsync: bool,
+    /// Whether the files of each object that is added are shared with equal files of others by hard
+    /// links, as by Nix's `auto-optimise-store`. It happens after the object has become valid: where
+    /// it fails the object stays as it is, and
+    /// [`take_not_shared`](super::LocalStore::take_not_shared) says why.
+    pub optimise: bool,
     /// The keys of which one has to have signed what is added, unless its content proves its path.
     /// Without keys nothing has to be signed. What lies in its place already is registered without a
     /// signature where its info says that it was built here,
@@ -35,6 +40,7 @@ impl Default for LocalOptions {
             engine: None,
             exclusive: false,
             fsync: true,
+            optimise: false,
             trusted_keys: None,
             limits: NarLimits::default(),
         }

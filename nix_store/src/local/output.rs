@@ -52,6 +52,17 @@ impl LocalStore {
         candidates: &BTreeSet<StorePath>,
         before: impl FnOnce(&[PathInfo]) -> Result<T>,
     ) -> Result<(Vec<PathInfo>, T)> {
+        let done = self.register_outputs_locked(outputs, candidates, before)?;
+        self.optimise_new(outputs.iter().map(|output| &output.path));
+        Ok(done)
+    }
+
+    fn register_outputs_locked<T>(
+        &self,
+        outputs: &[BuiltOutput],
+        candidates: &BTreeSet<StorePath>,
+        before: impl FnOnce(&[PathInfo]) -> Result<T>,
+    ) -> Result<(Vec<PathInfo>, T)> {
         self.writable()?;
         let paths = || outputs.iter().map(|output| &output.path);
         self.protect(paths())?;

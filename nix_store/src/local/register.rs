@@ -13,6 +13,14 @@ use crate::{
 
 impl LocalStore {
     pub(super) fn register_in_place(&self, infos: &[PathInfo]) -> Result<()> {
+        let present = self.register_locked(infos)?;
+        let new = infos.iter().zip(present).filter(|(_, present)| !present);
+        self.optimise_new(new.map(|(info, _)| &info.path));
+        Ok(())
+    }
+
+    /// Returns which of them were valid before.
+    fn register_locked(&self, infos: &[PathInfo]) -> Result<Vec<bool>> {
         self.writable()?;
         for info in infos.iter().filter(|info| !info.ultimate) {
             self.check_trust(info)?;
@@ -23,13 +31,15 @@ impl LocalStore {
         drop(hold);
         let _locks = self.lock(infos.iter().map(|info| &info.path))?;
         let present = self.present(infos.iter().map(|info| &info.path))?;
-        let infos = infos.iter().zip(present);
-        let registrations = infos.map(|(info, present)| self.seal(info, present.is_some()));
+        let present: Vec<bool> = present.iter().map(Option::is_some).collect();
+        let infos = infos.iter().zip(&present);
+        let registrations = infos.map(|(info, present)| self.seal(info, *present));
         let registrations: Vec<_> = registrations.collect::<Result<_>>()?;
         if self.options().fsync {
             sync(self.directory(), &self.layout().real_store_dir)?;
         }
-        self.register_checked(&registrations)
+        self.register_checked(&registrations)?;
+        Ok(present)
     }
 
     /// Fails when an object that is not valid yet refers to what is neither valid nor registered with

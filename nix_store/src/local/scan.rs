@@ -29,17 +29,29 @@ impl LocalStore {
             limits: self.options().limits,
             ..PackOptions::default()
         };
-        let mut scanning = Scanning(PathScanner::new(candidates.iter().cloned()));
+        let mut scanning = Scanning::new(candidates);
         let packed = nar::pack(real, &mut scanning, &options);
         packed.map_err(|source| Error::Pack {
             path: real.to_string_lossy().into_owned(),
             source,
         })?;
-        Ok(scanning.0.finish())
+        Ok(scanning.finish())
     }
 }
 
-struct Scanning(PathScanner);
+/// Scans an archive that is written to it.
+pub(super) struct Scanning(PathScanner);
+
+impl Scanning {
+    pub(super) fn new(candidates: &BTreeSet<StorePath>) -> Self {
+        Self(PathScanner::new(candidates.iter().cloned()))
+    }
+
+    /// Returns the candidates that were found.
+    pub(super) fn finish(self) -> BTreeSet<StorePath> {
+        self.0.finish()
+    }
+}
 
 impl Write for Scanning {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

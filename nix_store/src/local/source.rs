@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Cursor, Read},
     os::unix::fs::MetadataExt,
     path::Path,
     thread,
@@ -35,8 +35,9 @@ impl LocalStore {
     ///
     /// With [`Nar`](ContentAddressMethod::Nar) it is added as it is, and no symlink is followed,
     /// `source` included. With [`Flat`](ContentAddressMethod::Flat) and
-    /// [`Text`](ContentAddressMethod::Text) it has to be a file, whose contents alone count: the
-    /// object is not executable. Memory does not depend on the size.
+    /// [`Text`](ContentAddressMethod::Text) it has to be a file. It is executable where its owner may
+    /// execute it, as Nix has it, although the path follows from its contents alone: of two files that
+    /// differ in this the first one added stays. Memory does not depend on the size.
     ///
     /// # Errors
     /// Fails when `source` cannot be read, holds what no archive can, or changes meanwhile, when it
@@ -47,6 +48,51 @@ impl LocalStore {
         name: &StorePathName,
         how: MethodAlgorithm,
     ) -> Result<PathInfo> {
+        self.add_path_scanned(source, name, how, &BTreeSet::new())
+    }
+
+    /// Adds a file, a symlink or a directory as [`add_path`](Self::add_path) does, with a reference
+    /// to each of `candidates` whose hash part occurs in its contents, the names in it or the targets
+    /// of symlinks.
+    ///
+    /// The path follows from the references too. It is not known before the files are read, so that
+    /// they cannot mention it, and nothing that is added so refers to itself.
+    ///
+    /// # Errors
+    /// Fails as `add_path` does, when a candidate that occurs is not valid, and when one occurs that
+    /// the address cannot have: [`Nar`](ContentAddressMethod::Nar) with SHA-256 and
+    /// [`Text`](ContentAddressMethod::Text) have references, others do not.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use nix_store::{
+    ///     StoreDir,
+    ///     local::{LocalOptions, LocalStore, StoreLayout},
+    ///     store::ReadStore,
+    /// };
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let layout = StoreLayout::below(folder.path(), StoreDir::default());
+    /// let store = LocalStore::open(layout, &LocalOptions::default())?;
+    /// let needed = store.add_text(&"needed".parse()?, b"hello", &Default::default())?.path;
+    ///
+    /// let script = folder.path().join("script");
+    /// std::fs::write(&script, format!("cat {}\n", store.store_dir().print(&needed)))?;
+    /// let valid = store.valid_paths()?;
+    /// let how = "fixed:r:sha256".parse()?;
+    /// let info = store.add_path_scanned(&script, &"script".parse()?, how, &valid)?;
+    /// assert_eq!(info.references, [needed].into());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn add_path_scanned(
+        &self,
+        source: &Path,
+        name: &StorePathName,
+        how: MethodAlgorithm,
+        candidates: &BTreeSet<StorePath>,
+    ) -> Result<PathInfo> {
         self.writable()?;
         let object = NewObject {
             name: name.clone(),
@@ -55,9 +101,9 @@ impl LocalStore {
         };
         match how.method {
             ContentAddressMethod::Flat | ContentAddressMethod::Text => {
-                self.add_file(source, &object)
+                self.add_file(source, &object, candidates)
             }
-            _ => self.add_tree(source, &object),
+            _ => self.add_tree(source, &object, candidates),
         }
     }
 
@@ -85,11 +131,18 @@ impl LocalStore {
             how,
             references,
         };
-        self.add_contents(&object, contents, contents.len() as u64)
+        let (size, limits) = (contents.len() as u64, self.options().limits);
+        let mut nar = file_archive(&object, contents, size, false, limits)?;
+        self.add_new(&object, &mut nar)
     }
 
     /// Packs in one thread what another unpacks, so that it is read once.
-    fn add_tree(&self, source: &Path, object: &NewObject) -> Result<PathInfo> {
+    fn add_tree(
+        &self,
+        source: &Path,
+        object: &NewObject,
+        candidates: &BTreeSet<StorePath>,
+    ) -> Result<PathInfo> {
         let options = PackOptions {
             limits: self.options().limits,
             ..PackOptions::default()
@@ -103,7 +156,7 @@ impl LocalStore {
         let (packed, added) = thread::scope(|scope| {
             let packing = scope.spawn(|| nar::pack(source, writer, &options));
             let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
-            let added = self.add_new(object, &mut reader);
+            let added = self.add_scanned(object, candidates, &mut reader);
             drop(reader);
             (packing.join(), added)
         });
@@ -117,7 +170,12 @@ impl LocalStore {
         }
     }
 
-    fn add_file(&self, source: &Path, object: &NewObject) -> Result<PathInfo> {
+    fn add_file(
+        &self,
+        source: &Path,
+        object: &NewObject,
+        candidates: &BTreeSet<StorePath>,
+    ) -> Result<PathInfo> {
         let not_a_file = || Error::NotAFile {
             name: object.name.to_string(),
         };
@@ -133,18 +191,21 @@ impl LocalStore {
             })?;
             Ok((
                 metadata.is_file(),
+                metadata.mode() & 0o100 != 0,
                 metadata.len(),
                 metadata.mtime(),
                 metadata.mtime_nsec(),
             ))
         };
         let before = look()?;
-        let (is_file, size, ..) = before;
+        let (is_file, executable, size, ..) = before;
         if !is_file {
             return Err(not_a_file());
         }
         let contents = BufReader::with_capacity(BUFFER_BYTES, &file).take(size);
-        let added = self.add_contents(object, contents, size);
+        let limits = self.options().limits;
+        let mut nar = file_archive(object, contents, size, executable, limits)?;
+        let added = self.add_scanned(object, candidates, &mut nar);
         if look()? == before {
             return added;
         }
@@ -158,33 +219,37 @@ impl LocalStore {
             source: PackError::Changed { path },
         })
     }
+}
 
-    /// Adds a file of `size` bytes.
-    fn add_contents(
-        &self,
-        object: &NewObject,
-        contents: impl BufRead,
-        size: u64,
-    ) -> Result<PathInfo> {
-        let framed = frame(size, self.options().limits);
-        let (head, tail) = framed.map_err(|source| Error::Pack {
-            path: object.name.to_string(),
-            source: PackError::Encode {
-                path: object.name.as_str().into(),
-                source,
-            },
-        })?;
-        let mut nar = head.chain(contents).chain(&tail[..]);
-        self.add_new(object, &mut nar)
-    }
+/// Returns the archive of a file of `size` bytes.
+fn file_archive(
+    object: &NewObject,
+    contents: impl BufRead,
+    size: u64,
+    executable: bool,
+    limits: NarLimits,
+) -> Result<impl BufRead> {
+    let framed = frame(size, executable, limits);
+    let (head, tail) = framed.map_err(|source| Error::Pack {
+        path: object.name.to_string(),
+        source: PackError::Encode {
+            path: object.name.as_str().into(),
+            source,
+        },
+    })?;
+    Ok(head.chain(contents).chain(Cursor::new(tail)))
 }
 
 /// Returns what stands before and after the contents in the archive of a file.
-fn frame(size: u64, limits: NarLimits) -> Result<(std::io::Cursor<Vec<u8>>, Vec<u8>), EncodeError> {
+fn frame(
+    size: u64,
+    executable: bool,
+    limits: NarLimits,
+) -> Result<(Cursor<Vec<u8>>, Vec<u8>), EncodeError> {
     let mut encoder = Encoder::new(limits);
     let (mut head, mut tail) = (Vec::new(), Vec::new());
     let file = Event::Regular {
-        executable: false,
+        executable,
         size,
         offset: 0,
     };
@@ -196,5 +261,5 @@ fn frame(size: u64, limits: NarLimits) -> Result<(std::io::Cursor<Vec<u8>>, Vec<
         missing -= count as u64;
     }
     encoder.encode(Event::RegularEnd, &mut tail)?;
-    Ok((std::io::Cursor::new(head), tail))
+    Ok((Cursor::new(head), tail))
 }

@@ -44,13 +44,11 @@ enum Content {
     Archive(Hasher),
     /// The archive's without references to itself.
     Modulo(Box<ModuloHasher>),
-    /// The bytes of the one file.
+    /// The bytes of the one file, which may be executable: Nix makes such objects.
     File {
         decoder: Box<Decoder>,
         hasher: Hasher,
         state: File,
-        /// Whether it may be executable.
-        may_execute: bool,
     },
 }
 
@@ -83,13 +81,10 @@ impl ArchiveHasher {
             let what = "adding an object that refers to itself without its path";
             return Err(Error::Unsupported { what });
         }
-        Self::addressed(object.how, None, false)
+        Self::addressed(object.how, None)
     }
 
     /// Measures what an object of which everything is known has to have.
-    ///
-    /// A file that is addressed flat may be executable here: `nix-store --add-fixed` of Nix 2.8 makes
-    /// such objects.
     ///
     /// # Errors
     /// Fails on objects addressed as git does.
@@ -99,11 +94,10 @@ impl ArchiveHasher {
         };
         let own = info.references.contains(&info.path);
         let own = own.then(|| info.path.hash_part_bytes());
-        let may_execute = address.method == ContentAddressMethod::Flat;
-        Self::addressed(address.method_algorithm(), own, may_execute)
+        Self::addressed(address.method_algorithm(), own)
     }
 
-    fn addressed(how: MethodAlgorithm, own: Option<[u8; 32]>, may_execute: bool) -> Result<Self> {
+    fn addressed(how: MethodAlgorithm, own: Option<[u8; 32]>) -> Result<Self> {
         Ok(Self::with(match (how.method, own) {
             (ContentAddressMethod::Nar, Some(own)) => {
                 Content::Modulo(Box::new(ModuloHasher::new(how.algorithm, &own)))
@@ -116,7 +110,6 @@ impl ArchiveHasher {
                 decoder: Box::new(Decoder::new(NarLimits::default())),
                 hasher: Hasher::new(how.algorithm),
                 state: File::Open,
-                may_execute,
             },
             (ContentAddressMethod::Git, _) => {
                 let what = "the content address of git";
@@ -171,9 +164,8 @@ impl Write for ArchiveHasher {
                 decoder,
                 hasher,
                 state,
-                may_execute,
             } => {
-                read_file(decoder, hasher, state, *may_execute, bytes)
+                read_file(decoder, hasher, state, bytes)
                     .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             }
         }
@@ -189,7 +181,6 @@ fn read_file(
     decoder: &mut Decoder,
     hasher: &mut Hasher,
     state: &mut File,
-    may_execute: bool,
     mut bytes: &[u8],
 ) -> Result<(), DecodeError> {
     while !matches!(state, File::Whole | File::Other) {
@@ -197,9 +188,7 @@ fn read_file(
             break;
         };
         match event {
-            Event::Regular { executable, .. } if may_execute || !executable => {
-                *state = File::Plain;
-            }
+            Event::Regular { .. } => *state = File::Plain,
             Event::Contents(contents) => hasher.update(contents),
             Event::RegularEnd => {}
             Event::End => *state = File::Whole,

@@ -101,8 +101,8 @@ pub enum Error {
         #[source]
         source: ComputeError,
     },
-    /// An object that is addressed as one file is something else.
-    #[error("{name} is not one file that is not executable")]
+    /// An object that is addressed as one file is something else, or a derivation is executable.
+    #[error("{name} is not one file, or a derivation that is executable")]
     NotAFile {
         /// The name of the object.
         name: String,
@@ -289,7 +289,12 @@ pub enum Error {
         why: &'static str,
     },
     /// Nix's own database speaks of the objects that would be removed.
-    #[error("{} may know of objects that this store does not", database.display())]
+    #[error(
+        "{} may know of objects that this store does not, and a Nix that collects there would delete \
+         `.netabase`, where this store keeps its locks and what is being added: to Nix, what has the \
+         name of no path is garbage",
+        database.display()
+    )]
     BesideNix {
         /// Nix's database.
         database: PathBuf,

@@ -17,10 +17,20 @@ pub struct NewObject {
     /// Its name.
     pub name: StorePathName,
     /// How its content is addressed. By [`Flat`](nix_core::content_address::ContentAddressMethod)
-    /// and by `Text` it has to be one file that is not executable.
+    /// and by `Text` it has to be one file, of which the path does not say whether it is executable: what
+    /// lies there already stays as it is.
     pub how: MethodAlgorithm,
     /// What it refers to.
     pub references: References,
+}
+
+impl NewObject {
+    /// Returns whether its path follows from the contents of a file, so that it may lie there already
+    /// with another archive: executable, or not.
+    pub(crate) const fn is_one_file(&self) -> bool {
+        use nix_core::content_address::ContentAddressMethod::{Flat, Text};
+        matches!(self.how.method, Flat | Text)
+    }
 }
 
 /// Whether a change was needed.

@@ -11,11 +11,11 @@ use nix_core::{
     content_address::ContentAddressMethod::{Flat, Git, Nar, Text},
     hash::{Algorithm, Sha256},
     signature::{SecretKey, TrustedKeys},
-    store_path::{References, StoreDir},
+    store_path::{StoreDir, StorePath},
 };
 use nix_store::{
     local::LocalOptions,
-    store::{Added, Error, NewObject, ReadStore, WriteStore},
+    store::{Added, Error, ReadStore, WriteStore},
 };
 
 use crate::support::{Place, archive, info, method, name, packed, quick, recursive};
@@ -230,34 +230,34 @@ fn without_a_trusted_signature_nothing_is_read() {
 }
 
 #[test]
-fn a_flat_object_is_one_file_that_is_not_executable() {
+fn an_object_addressed_as_a_file_stays_executable() {
     let place = Place::new();
     let file = place.file("run", b"#!/bin/sh\n");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a mode");
     symlink(&file, place.path("link")).expect("a symlink");
     let add = |from: &str, how| place.store.add_path(&place.path(from), &name("run"), how);
+    let mode_of = |path: &StorePath| {
+        let metadata = fs::metadata(place.store.real_path(path));
+        metadata.expect("it is there").mode() & 0o777
+    };
 
     let sha512 = method(Flat, Algorithm::Sha512);
-    let flat = add("run", sha512).expect("added");
-    let mode = fs::metadata(place.store.real_path(&flat.path))
-        .expect("it is there")
-        .mode();
-    assert_eq!(mode & 0o777, 0o444);
-    for from in ["link", "."] {
-        let error = add(from, sha512);
-        assert!(
-            matches!(error, Err(Error::NotAFile { .. })),
-            "{from}: {error:?}"
-        );
+    let text = method(Text, Algorithm::Sha256);
+    for how in [sha512, text] {
+        let added = add("run", how).expect("added");
+        assert_eq!(mode_of(&added.path), 0o555);
+        for from in ["link", "."] {
+            let error = add(from, how);
+            let is_refused = matches!(error, Err(Error::NotAFile { .. }));
+            assert!(is_refused, "{from}: {error:?}");
+        }
+        // The path is the same without the bit, and what lies there stays.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("a mode");
+        assert_eq!(add("run", how).expect("it is there").path, added.path);
+        assert_eq!(mode_of(&added.path), 0o555);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a mode");
     }
-    let executable = NewObject {
-        name: name("run"),
-        how: sha512,
-        references: References::default(),
-    };
-    let error = place.store.add(&executable, &mut &packed(&file)[..]);
-    assert!(matches!(error, Err(Error::NotAFile { .. })), "{error:?}");
-    assert_eq!(place.objects().len(), 1);
+    assert_eq!(place.objects().len(), 2);
 }
 
 #[test]

@@ -100,7 +100,6 @@ pub(crate) fn what_cannot_be_addressed_as_asked_is_refused<T: Subject>() {
     let plain = file(b"hello", false);
     for how in ["fixed:sha256", "text:sha256"] {
         let is_no_file = |nar: &[u8]| matches!(refuse(how, &[], nar), Error::NotAFile { .. });
-        assert!(is_no_file(&file(b"hello", true)));
         assert!(is_no_file(&tree(b"hello")));
     }
     for how in [

@@ -10,7 +10,9 @@ use nix_store::store::{AnyRealisation, Deleted, Error, ReadStore, WriteStore};
 
 use crate::{
     Subject,
-    fixture::{derivation, info, known, observe, path, put, put_derivation, secret_key},
+    fixture::{
+        derivation, file, info, known, new_object, observe, path, put, put_derivation, secret_key,
+    },
 };
 
 pub(crate) fn signatures_are_joined<T: Subject>() {
@@ -187,4 +189,27 @@ pub(crate) fn a_deletion_takes_the_realisations_with_it<T: Subject>() {
     let [elsewhere, _] = realisations(&other);
     store.register_realisation(&elsewhere).unwrap();
     assert_eq!(store.realisation(&by_path.id()).unwrap(), Some(elsewhere));
+}
+
+pub(crate) fn a_file_stays_executable_or_not_as_it_came_first<T: Subject>() {
+    let subject = T::new();
+    let store = subject.store();
+    for (at, how) in ["fixed:sha256", "fixed:sha1", "text:sha256"]
+        .iter()
+        .enumerate()
+    {
+        let object = new_object(&format!("run-{at}"), how, &[]);
+        let (first, second) = (file(b"run", at == 1), file(b"run", at != 1));
+        let added = store.add(&object, &mut &first[..]).unwrap();
+        let before = observe(store);
+        let again = store.add(&object, &mut &second[..]).unwrap();
+        assert_eq!(again, added, "{how}");
+        assert_eq!(observe(store), before, "{how}");
+        // Who says which archive it is is contradicted.
+        let mut said = added.clone();
+        said.nar_hash = Sha256::of(&second);
+        said.nar_size = second.len() as u64;
+        let error = store.add_nar(&said, &mut &second[..]).unwrap_err();
+        assert!(matches!(error, Error::Conflict { .. }), "{error:?}");
+    }
 }

@@ -95,6 +95,7 @@ macro_rules! store_suite {
                 deleted_objects_are_gone_and_can_come_back
                 objects_that_are_referred_to_stay
                 a_deletion_takes_the_realisations_with_it
+                a_file_stays_executable_or_not_as_it_came_first
             });
             store_suite!(@ $subject: failing {
                 a_reader_that_fails_anywhere_leaves_the_store_as_it_was
