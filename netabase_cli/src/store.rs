@@ -30,6 +30,9 @@ enum What {
     #[command(after_help = "Example:\n  netabase store add ./src --store ./depot")]
     Add(add::AddArgs),
     /// Add files and folders by a hash that derivations may fix, as `nix-store --add-fixed` does
+    ///
+    /// A file stays executable, as Nix has it, although without --recursive the path follows from its
+    /// contents alone: of two files that differ in this, the store keeps the one that came first.
     #[command(
         after_help = "Example:\n  netabase store add-fixed sha256 ./hello-2.12.1.tar.gz --store ./depot"
     )]
@@ -54,6 +57,10 @@ enum What {
     #[command(after_help = register::EXAMPLE)]
     Register(register::RegisterArgs),
     /// Copy objects with all that they refer to into another store
+    ///
+    /// With --link files are not copied where the stores lie on one file system: they are hard links to
+    /// those of the first store, or share their blocks with them. What damages a linked file damages it
+    /// in both.
     #[command(after_help = "Example:\n  netabase store copy PATH --store ./depot --to /mnt")]
     Copy(copy::CopyArgs),
     /// Keep an object and all that it refers to from garbage collection

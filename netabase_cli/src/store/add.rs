@@ -1,6 +1,7 @@
 //! `netabase store add` and `add-fixed`
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -11,12 +12,12 @@ use nix_core::{
     hash::Algorithm,
     store_path::StorePathName,
 };
-use nix_store::{local::LocalStore, store::ReadStore};
+use nix_store::store::ReadStore;
 
 use crate::{
     error::{Error, Result},
     hash::Type,
-    store::place::StorePlace,
+    store::place::TargetPlace,
 };
 
 /// The arguments of `store add`.
@@ -35,7 +36,9 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "TYPE", default_value = "sha256")]
     hash_algo: Type,
     #[command(flatten)]
-    place: StorePlace,
+    references: References,
+    #[command(flatten)]
+    place: TargetPlace,
 }
 
 /// The arguments of `store add-fixed`.
@@ -51,14 +54,26 @@ pub(super) struct AddFixedArgs {
     #[arg(long)]
     recursive: bool,
     #[command(flatten)]
-    place: StorePlace,
+    references: References,
+    #[command(flatten)]
+    place: TargetPlace,
+}
+
+/// What an object refers to.
+#[derive(Debug, Args)]
+struct References {
+    /// Look in what is added for the store's valid paths, by their 32 characters of hash, and let it
+    /// refer to those that occur: its own path follows from them too. Only archives hashed by sha256
+    /// and texts can have references
+    #[arg(long)]
+    scan: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Mode {
     /// The archive of any file or folder
     Nar,
-    /// The contents of a file
+    /// The contents of a file; whether it is executable stays as it is, and the path does not say it
     Flat,
     /// The contents of a file, as `builtins.toFile` has them
     Text,
@@ -75,7 +90,8 @@ pub(super) fn add(args: &AddArgs, out: &mut dyn Write) -> Result<()> {
     if args.name.is_some() && args.files.len() > 1 {
         return Err(Error::NameOfMany);
     }
-    add_all(&args.place, &args.files, args.name.as_deref(), how, out)
+    let names = names_of(&args.files, args.name.as_deref())?;
+    add_all(&args.place, &args.files, &names, &args.references, how, out)
 }
 
 /// Adds objects of fixed content and prints their paths.
@@ -86,37 +102,38 @@ pub(super) fn add_fixed(args: &AddFixedArgs, out: &mut dyn Write) -> Result<()> 
         ContentAddressMethod::Flat
     };
     let how = MethodAlgorithm::new(method, Algorithm::from(args.function))?;
-    add_all(&args.place, &args.files, None, how, out)
+    let names = names_of(&args.files, None)?;
+    add_all(&args.place, &args.files, &names, &args.references, how, out)
 }
 
 fn add_all(
-    place: &StorePlace,
+    place: &TargetPlace,
     files: &[PathBuf],
-    name: Option<&str>,
+    names: &[StorePathName],
+    references: &References,
     how: MethodAlgorithm,
     out: &mut dyn Write,
 ) -> Result<()> {
-    // A name that is none leaves no store behind.
-    let names: Vec<StorePathName> = files
-        .iter()
-        .map(|file| name_of(file, name))
-        .collect::<Result<_>>()?;
-    let store = place.open()?;
-    for (file, name) in files.iter().zip(&names) {
-        add_file(&store, file, name, how, out)?;
-    }
-    Ok(())
+    place.add(|store| {
+        let mut candidates = if references.scan {
+            store.valid_paths()?
+        } else {
+            BTreeSet::new()
+        };
+        for (file, name) in files.iter().zip(names) {
+            let info = store.add_path_scanned(file, name, how, &candidates)?;
+            writeln!(out, "{}", store.store_dir().display(&info.path)).map_err(Error::Output)?;
+            if references.scan {
+                candidates.insert(info.path);
+            }
+        }
+        Ok(())
+    })
 }
 
-fn add_file(
-    store: &LocalStore,
-    file: &Path,
-    name: &StorePathName,
-    how: MethodAlgorithm,
-    out: &mut dyn Write,
-) -> Result<()> {
-    let info = store.add_path(file, name, how)?;
-    writeln!(out, "{}", store.store_dir().display(&info.path)).map_err(Error::Output)
+/// Returns the names of the objects: one that is none leaves no store behind.
+fn names_of(files: &[PathBuf], name: Option<&str>) -> Result<Vec<StorePathName>> {
+    files.iter().map(|file| name_of(file, name)).collect()
 }
 
 fn name_of(file: &Path, name: Option<&str>) -> Result<StorePathName> {

@@ -1,7 +1,7 @@
 //! `netabase store copy`
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufReader, Write},
 };
 
@@ -10,12 +10,13 @@ use nix_core::{graph::PathGraph, path_info::PathInfo, store_path::StorePath};
 use nix_io::nar::PackError;
 use nix_store::{
     local::{LocalReference, LocalStore},
+    optimise::{LinkOptions, link_or_copy},
     store::{Added, Direction, Error as StoreError, ReadStore, WriteStore},
 };
 
 use crate::{
     error::{Error, Result},
-    store::place::{StorePlace, find, open},
+    store::place::{Adding, StorePlace, find},
 };
 
 /// How many bytes of an archive wait between the stores.
@@ -33,6 +34,11 @@ pub(super) struct CopyArgs {
     /// The store to copy into, which is made where there is none
     #[arg(long, value_name = "STORE", value_parser = LocalReference::parse)]
     to: LocalReference,
+    /// Share files with those of the first store instead of copying them, where that is possible
+    #[arg(long)]
+    link: bool,
+    #[command(flatten)]
+    adding: Adding,
     #[command(flatten)]
     place: StorePlace,
 }
@@ -46,9 +52,26 @@ pub(super) fn run(args: &CopyArgs, out: &mut dyn Write) -> Result<()> {
         let found = args.paths.iter().map(|text| find(&from, text));
         from.closure(&found.collect::<Result<_>>()?, Direction::References)?
     };
-    let to = open(&args.to, args.to.read_only)?;
+    let (total, link) = (wanted.len() as u64, args.link);
+    let line = args.adding.add_to(&args.to, |to| {
+        let infos = missing(&from, to, &wanted)?;
+        if link {
+            link_all(&from, to, &infos, total)
+        } else {
+            copy_all(&from, to, infos, total)
+        }
+    })?;
+    writeln!(out, "{line}").map_err(Error::Output)
+}
+
+/// Returns what is known of the paths that a store lacks, each after what it refers to.
+fn missing(
+    from: &LocalStore,
+    to: &LocalStore,
+    wanted: &BTreeSet<StorePath>,
+) -> Result<Vec<PathInfo>> {
     let mut infos = BTreeMap::new();
-    for path in &wanted {
+    for path in wanted {
         if let Some(info) = from.path_info(path)?
             && !to.is_valid(path)?
         {
@@ -61,21 +84,52 @@ pub(super) fn run(args: &CopyArgs, out: &mut dyn Write) -> Result<()> {
     let graph = PathGraph::new(edges)?;
     let mut order: Vec<StorePath> = graph.topological_order()?;
     order.reverse();
-    let (mut copied, mut bytes) = (0_u64, 0_u64);
-    for path in &order {
-        if let Some(info) = infos.remove(path)
-            && let Some(size) = copy(&from, &to, info)?
-        {
+    let in_order = order.iter().filter_map(|path| infos.remove(path));
+    Ok(in_order.collect())
+}
+
+fn copy_all(
+    from: &LocalStore,
+    to: &LocalStore,
+    infos: Vec<PathInfo>,
+    total: u64,
+) -> Result<String> {
+    let (mut copied, mut bytes) = (0, 0);
+    for info in infos {
+        if let Some(size) = copy(from, to, info)? {
             copied += 1;
             bytes += size;
         }
     }
-    let present = wanted.len() as u64 - copied;
-    writeln!(
-        out,
+    let present = total - copied;
+    Ok(format!(
         "copied {copied} paths, {bytes} bytes of archives; {present} were there"
-    )
-    .map_err(Error::Output)
+    ))
+}
+
+/// Makes objects whose files are those of the other store.
+fn link_all(from: &LocalStore, to: &LocalStore, infos: &[PathInfo], total: u64) -> Result<String> {
+    let (mut new, mut files) = (0, [0; 3]);
+    let (mut shared, mut copied) = (0, 0);
+    for info in infos {
+        let report = link_or_copy(from, to, &info.path, LinkOptions::default())?;
+        new += u64::from(report.added == Added::New);
+        let done = [
+            report.files_linked,
+            report.files_cloned,
+            report.files_copied,
+        ];
+        for (sum, count) in files.iter_mut().zip(done) {
+            *sum += count;
+        }
+        shared += report.bytes_shared;
+        copied += report.bytes_copied;
+    }
+    let ([linked, cloned, written], present) = (files, total - new);
+    Ok(format!(
+        "linked {new} paths: {linked} files by hard links and {cloned} by their blocks, {shared} bytes \
+         shared; {written} files copied, {copied} bytes; {present} were there"
+    ))
 }
 
 /// Copies one object, unless another process was faster, and returns the size of its archive.

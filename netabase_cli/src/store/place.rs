@@ -1,5 +1,7 @@
 //! Which store is meant, and which of its paths.
 
+use std::io::{self, Write};
+
 use clap::Args;
 use nix_core::store_path::{HASH_PART_LEN, StorePath};
 use nix_store::{
@@ -7,7 +9,7 @@ use nix_store::{
     store::ReadStore,
 };
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, with_causes};
 
 /// Which store is meant.
 #[derive(Debug, Args)]
@@ -15,6 +17,53 @@ pub(crate) struct StorePlace {
     /// The store: the folder above its `nix/store`, or `local?root=DIR`, `local?store=/my/store`, ...
     #[arg(long, value_name = "STORE", value_parser = LocalReference::parse)]
     store: LocalReference,
+}
+
+/// The store that objects are added to, and how.
+#[derive(Debug, Args)]
+pub(crate) struct TargetPlace {
+    #[command(flatten)]
+    place: StorePlace,
+    #[command(flatten)]
+    adding: Adding,
+}
+
+/// How objects are added.
+#[derive(Debug, Args)]
+pub(crate) struct Adding {
+    /// Share the files of what is added with equal files of the store, by hard links
+    #[arg(long)]
+    optimise: bool,
+}
+
+impl TargetPlace {
+    /// Opens the store, makes it where there is none, and adds to it.
+    pub(crate) fn add<T>(&self, add: impl FnOnce(&LocalStore) -> Result<T>) -> Result<T> {
+        self.adding.add_to(&self.place.store, add)
+    }
+}
+
+impl Adding {
+    /// Does the same with a store that is named elsewhere. What could not be shared is added all the
+    /// same, and a line on standard error says so.
+    pub(crate) fn add_to<T>(
+        &self,
+        reference: &LocalReference,
+        add: impl FnOnce(&LocalStore) -> Result<T>,
+    ) -> Result<T> {
+        let store = open_with(reference, reference.read_only, self.optimise)?;
+        let added = add(&store);
+        if let Some(not_shared) = store.take_not_shared() {
+            let path = store.store_dir().display(&not_shared.path);
+            let (objects, why) = (not_shared.objects, with_causes(&not_shared.source));
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(
+                io::stderr().lock(),
+                "netabase: the files of {objects} objects are not shared, first of {path}: {why}"
+            );
+        }
+        added
+    }
 }
 
 impl StorePlace {
@@ -31,6 +80,10 @@ impl StorePlace {
 
 /// Opens a store.
 pub(crate) fn open(reference: &LocalReference, read_only: bool) -> Result<LocalStore> {
+    open_with(reference, read_only, false)
+}
+
+fn open_with(reference: &LocalReference, read_only: bool, optimise: bool) -> Result<LocalStore> {
     let layout = reference.layout.clone();
     if read_only && !layout.db_dir().exists() {
         let path = layout.real_store_dir;
@@ -38,6 +91,7 @@ pub(crate) fn open(reference: &LocalReference, read_only: bool) -> Result<LocalS
     }
     let options = LocalOptions {
         read_only,
+        optimise,
         ..LocalOptions::default()
     };
     Ok(LocalStore::open(layout, &options)?)

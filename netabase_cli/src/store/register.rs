@@ -19,7 +19,7 @@ use nix_store::{
 use crate::{
     error::{Error, Result},
     hash,
-    store::place::StorePlace,
+    store::place::TargetPlace,
 };
 
 /// What stands below the help.
@@ -41,23 +41,23 @@ pub(super) struct RegisterArgs {
     #[arg(long)]
     hash_given: bool,
     #[command(flatten)]
-    place: StorePlace,
+    place: TargetPlace,
 }
 
 /// Registers the objects that standard input names: all of them, or none.
 pub(super) fn run(args: &RegisterArgs) -> Result<()> {
-    let store = args.place.open()?;
-    let mut lines = Lines {
-        input: BufReader::new(io::stdin().lock()),
-        number: 0,
-    };
-    let mut infos = Vec::new();
-    while let Some(path) = lines.next()? {
-        let path = lines.path(store.store_dir(), &path)?;
-        infos.push(object(&mut lines, &store, path, args.hash_given)?);
-    }
-    store.register(&infos)?;
-    Ok(())
+    args.place.add(|store| {
+        let mut lines = Lines {
+            input: BufReader::new(io::stdin().lock()),
+            number: 0,
+        };
+        let mut infos = Vec::new();
+        while let Some(path) = lines.next()? {
+            let path = lines.path(store.store_dir(), &path)?;
+            infos.push(object(&mut lines, store, path, args.hash_given)?);
+        }
+        Ok(store.register(&infos)?)
+    })
 }
 
 fn object<R: BufRead>(

@@ -12,7 +12,7 @@ use nix_store::store::{Direction, Error as StoreError, ReadStore};
 use crate::{
     error::{Error, Result},
     nar,
-    store::place::{StorePlace, find},
+    store::place::{StorePlace, TargetPlace, find},
 };
 
 const BUFFER_BYTES: usize = 128 << 10;
@@ -50,7 +50,7 @@ pub(super) struct ExportArgs {
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
     #[command(flatten)]
-    place: StorePlace,
+    place: TargetPlace,
 }
 
 /// Writes the archive of an object.
@@ -82,12 +82,13 @@ pub(super) fn export(args: &ExportArgs, out: &mut dyn Write) -> Result<()> {
 
 /// Adds the objects of a stream and prints their paths.
 pub(super) fn import(args: &ImportArgs, out: &mut dyn Write) -> Result<()> {
-    let store = args.place.open()?;
-    let mut stream = BufReader::with_capacity(BUFFER_BYTES, io::stdin().lock());
-    for path in store.import(&mut stream)? {
-        writeln!(out, "{}", store.store_dir().display(&path)).map_err(Error::Output)?;
-    }
-    Ok(())
+    args.place.add(|store| {
+        let mut stream = BufReader::with_capacity(BUFFER_BYTES, io::stdin().lock());
+        for path in store.import(&mut stream)? {
+            writeln!(out, "{}", store.store_dir().display(&path)).map_err(Error::Output)?;
+        }
+        Ok(())
+    })
 }
 
 fn refuse_terminal() -> Result<()> {

@@ -12,5 +12,6 @@ mod nix;
 mod nix_db;
 mod query;
 mod store;
+mod store_adding;
 mod support;
 mod trees;
