@@ -80,7 +80,7 @@ fn whatever_makes_an_object_valid_shares_its_files() {
     let text = text.expect("added").path;
     other
         .store
-        .export(&[text.clone()], &mut stream)
+        .export(std::slice::from_ref(&text), &mut stream)
         .expect("a stream");
     place.store.import(&mut &stream[..]).expect("imported");
     let linked = other
