@@ -1,8 +1,5 @@
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    string::String,
-    vec,
-};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{string::String, vec};
 use core::{convert::Infallible, fmt};
 
 use crate::{
@@ -71,7 +68,6 @@ fn read(name: &str, outputs: &str, inputs: &[(&StorePath, &str)]) -> Derivation 
     Derivation::parse_aterm(&StoreDir::default(), name, text.as_bytes()).expect(&text)
 }
 
-/// A fixed output `x` of any builder.
 fn fixed(builder: &str) -> Derivation {
     let mut fixed = read("x", DEFERRED, &[]);
     let address = "fixed:sha256:1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s";
