@@ -16,6 +16,8 @@ mod flips;
 mod golden;
 #[path = "reliability/history.rs"]
 mod history;
+#[path = "reliability/large.rs"]
+mod large;
 #[path = "reliability/model.rs"]
 mod model;
 #[path = "reliability/power.rs"]

@@ -4,8 +4,8 @@ pub(crate) mod input;
 mod nix_db;
 
 use std::{
-    io::Write,
-    path::{Path, PathBuf},
+    io::{BufRead, Write},
+    path::PathBuf,
     time::Instant,
 };
 
@@ -14,7 +14,10 @@ use indicatif::ProgressBar;
 use netabase_store::{Store, backends::Backend};
 use nix_store::{
     StoreDir,
-    db::models::{StoreDefinition, StorePath},
+    db::{
+        PathCounts, load_paths,
+        models::{StoreDefinition, StorePath},
+    },
     path_info::Reader,
 };
 
@@ -24,11 +27,11 @@ use crate::{
     import::{input::Input, nix_db::NixDbArgs},
 };
 
-/// How many paths one transaction stores at most.
-const BATCH_PATHS_MAX: usize = 1024;
+/// How many paths are looked at before a store is made.
+const LOOK_PATHS: usize = 1024;
 
-/// How many bytes of text one transaction stores, before the path that exceeds them.
-const BATCH_BYTES_MAX: usize = 16 << 20;
+/// Reads paths, whatever they come from.
+type PathReader = Reader<Box<dyn BufRead + Send>>;
 
 /// The arguments of `import`.
 #[derive(Debug, Args)]
@@ -44,15 +47,15 @@ enum What {
     /// Takes the output of every version of Nix: an array, a map, the wrappers of the versions 2 and
     /// 3, or JSON Lines; plain or compressed by gzip, xz, zstd or bzip2, which is told by the
     /// content. Paths that are in the store already are replaced where they differ, so the same
-    /// import twice changes nothing. An input of up to 1,024 paths is stored in one transaction; a
-    /// larger one in batches of that many, each stored wholly or not at all.
+    /// import twice changes nothing. Paths are stored in batches of up to 65,536, each wholly or not
+    /// at all.
     PathInfo(PathInfoArgs),
     /// Import Nix's own database, db.sqlite
     ///
     /// Takes the database of any Nix since 2.0 with its paths and the realisations of both kinds. It
     /// is read where it lies, without a lock and without changing anything, unless a journal beside it
     /// has changes that are not in it yet. Paths that are in the store already are replaced where they
-    /// differ, so the same import twice changes nothing. Paths are stored in batches of up to 8,192,
+    /// differ, so the same import twice changes nothing. Paths are stored in batches of up to 65,536,
     /// each wholly or not at all.
     NixDb(NixDbArgs),
 }
@@ -84,72 +87,48 @@ fn path_info(args: &PathInfoArgs, out: &mut dyn Write) -> Result<()> {
     let start = Instant::now();
     let input = Input::open(&args.input)?;
     let bar = input.bar.clone();
-    let mut source = Source {
-        reader: Reader::with_store_dir(input.text, args.store_dir.clone()),
-        next: None,
-    };
+    let mut reader = Reader::with_store_dir(input.text, args.store_dir.clone());
     // An input that is wrong from the start leaves no store behind.
-    let first = source.batch()?;
+    let first: Vec<_> = reader.by_ref().take(LOOK_PATHS).collect::<Result<_, _>>()?;
     let task = Import {
-        source,
         first,
+        reader: &mut reader,
         bar: bar.clone(),
     };
     let done = with_store(&args.db, args.engine, Mode::Create, task);
     bar.finish_and_clear();
     let counts = done?;
-    report(&counts, &args.db, start, out).map_err(Error::Output)
-}
-
-fn report(counts: &Counts, db: &Path, start: Instant, out: &mut dyn Write) -> std::io::Result<()> {
-    writeln!(
+    let (into, time) = (args.db.display(), start.elapsed().as_secs_f64());
+    let printed = writeln!(
         out,
-        "imported {} paths ({} new, {} updated, {} unchanged; {} not valid) into {} in {:.1} s",
-        counts.stored(),
+        "imported {} paths ({} new, {} updated, {} unchanged; {} not valid) into {into} in {time:.1} s",
+        counts.total(),
         counts.new,
         counts.updated,
         counts.unchanged,
-        counts.invalid,
-        db.display(),
-        start.elapsed().as_secs_f64(),
-    )
+        reader.invalid(),
+    );
+    printed.map_err(Error::Output)
 }
 
-/// What became of the entries.
-#[derive(Debug, Default)]
-struct Counts {
-    new: u64,
-    updated: u64,
-    unchanged: u64,
-    invalid: u64,
-}
-
-impl Counts {
-    fn stored(&self) -> u64 {
-        self.new + self.updated + self.unchanged
-    }
-}
-
-struct Import {
-    source: Source,
+struct Import<'r> {
     first: Vec<StorePath>,
+    reader: &'r mut PathReader,
     bar: ProgressBar,
 }
 
-impl Task for Import {
-    type Output = Counts;
+impl Task for Import<'_> {
+    type Output = PathCounts;
 
-    fn run<B: Backend>(mut self, store: &Store<StoreDefinition, B>) -> Result<Counts> {
-        let mut counts = Counts::default();
-        let mut batch = self.first;
-        while !batch.is_empty() {
-            let step = store_batch(store, batch, &mut counts);
-            self.bar.set_message(format!("{} paths", counts.stored()));
-            let next = step.and_then(|()| self.source.batch());
-            batch = next.map_err(|error| stopped(counts.stored(), error))?;
-        }
-        counts.invalid = self.source.reader.invalid();
-        Ok(counts)
+    fn run<B: Backend>(self, store: &Store<StoreDefinition, B>) -> Result<PathCounts> {
+        let mut stored = 0;
+        let rest = self.reader.map(|row| row.map_err(Error::from));
+        let rows = self.first.into_iter().map(Ok).chain(rest);
+        let done = load_paths(store, rows, &mut |counts| {
+            stored = counts.total();
+            self.bar.set_message(format!("{stored} paths"));
+        });
+        done.map_err(|error| stopped(stored, error))
     }
 }
 
@@ -161,67 +140,4 @@ fn stopped(stored: u64, error: Error) -> Error {
             source: Box::new(error),
         },
     }
-}
-
-/// Stores a batch in one transaction; `counts` changes only when that is committed.
-fn store_batch<B: Backend>(
-    store: &Store<StoreDefinition, B>,
-    batch: Vec<StorePath>,
-    counts: &mut Counts,
-) -> Result<()> {
-    let Counts {
-        mut new,
-        mut updated,
-        mut unchanged,
-        invalid,
-    } = *counts;
-    let txn = store.begin_write()?;
-    let paths = txn.open_tree::<StorePath>();
-    for path in batch {
-        match paths.get(path.path.as_str())? {
-            Some(known) if known == path => {
-                unchanged += 1;
-                continue;
-            }
-            Some(_) => updated += 1,
-            None => new += 1,
-        }
-        paths.put(path)?;
-    }
-    txn.commit()?;
-    *counts = Counts {
-        new,
-        updated,
-        unchanged,
-        invalid,
-    };
-    Ok(())
-}
-
-/// The paths of the input, batch by batch.
-struct Source {
-    reader: Reader<Box<dyn std::io::BufRead>>,
-    /// The first path of the next batch.
-    next: Option<StorePath>,
-}
-
-impl Source {
-    fn batch(&mut self) -> Result<Vec<StorePath>> {
-        let mut bytes = 0;
-        let mut batch: Vec<StorePath> = self.next.take().into_iter().collect();
-        while let Some(path) = self.reader.next().transpose()? {
-            bytes += text_bytes(&path);
-            if batch.len() == BATCH_PATHS_MAX || (bytes > BATCH_BYTES_MAX && !batch.is_empty()) {
-                self.next = Some(path);
-                break;
-            }
-            batch.push(path);
-        }
-        Ok(batch)
-    }
-}
-
-fn text_bytes(path: &StorePath) -> usize {
-    let lists = path.references.iter().chain(&path.signatures);
-    path.path.len() + lists.map(String::len).sum::<usize>()
 }

@@ -4,11 +4,14 @@
 mod database;
 mod derivation;
 mod indexes;
+pub(crate) mod load;
 mod output;
 mod realisation;
 mod store_path;
 
 use netabase_store::netabase_definition_module;
+
+pub use self::load::{PathCounts, load_paths};
 
 #[cfg(all(feature = "store", unix))]
 pub use self::database::{Database, DatabaseEngine, DatabaseOptions, Hold, Registration};

@@ -43,6 +43,7 @@
 //! | `nix-db` | Nix's database, by SQLite, which needs a C compiler | no |
 //! | `sled` | databases on sled beside those on redb | no |
 
+mod ahead;
 pub mod db;
 pub mod derivation_show;
 #[cfg(all(feature = "store", unix))]

@@ -17,7 +17,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// An open input.
 pub(crate) struct Input {
     /// What it holds, decompressed.
-    pub(crate) text: Box<dyn BufRead>,
+    pub(crate) text: Box<dyn BufRead + Send>,
     /// How far it has been read; hidden where nobody watches.
     pub(crate) bar: ProgressBar,
 }
@@ -29,7 +29,7 @@ impl Input {
             path: path.to_owned(),
             source,
         };
-        let (raw, len): (Box<dyn Read>, _) = if path == Path::new("-") {
+        let (raw, len): (Box<dyn Read + Send>, _) = if path == Path::new("-") {
             (Box::new(io::stdin()), None)
         } else {
             let file = File::open(path).map_err(error)?;
@@ -74,7 +74,7 @@ fn progress(len: Option<u64>) -> ProgressBar {
 }
 
 /// Tells by the first bytes how the input is compressed.
-fn decompressed(mut raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
+fn decompressed(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut head = Vec::new();
     let head_bytes = Compression::MAGIC_BYTES_MAX as u64;
     raw.by_ref().take(head_bytes).read_to_end(&mut head)?;

@@ -1,20 +1,19 @@
 //! The redb engine: one file, copy on write, every table from bytes to bytes.
 
+mod write;
+
 use std::{
     fs::File,
     io::{self, Read},
-    ops::Bound,
     path::Path,
     sync::{Arc, OnceLock},
 };
 
-use redb::{
-    ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
-};
+use redb::{ReadOnlyTable, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 
 use super::{
-    Backend, End, Engine, EngineOptions, OpenBackend, Rows, Snapshot, Span, TableEdits, TableId,
-    TableSet, WriteSet,
+    Backend, End, Engine, EngineOptions, OpenBackend, Rows, Snapshot, Span, TableId, TableSet,
+    WriteSet,
 };
 use crate::{
     error::{EngineError, NetabaseError, Result, StoreError},
@@ -95,7 +94,7 @@ impl RedbBackend {
         }
     }
 
-    fn commit(&self, edits: &WriteSet, tables: &TableSet, sync: bool) -> Result<()> {
+    fn commit(&self, edits: WriteSet, tables: &TableSet, sync: bool) -> Result<()> {
         let mut txn = Caught::new(self.begin_write()?, &self.seam);
         let durability = if sync {
             redb::Durability::Immediate
@@ -104,10 +103,8 @@ impl RedbBackend {
         };
         txn.set_durability(durability)
             .map_err(|error| failed(&self.seam, "set the durability", error))?;
-        for (table, edits) in &edits.tables {
-            apply_table(&txn, tables.name(*table), edits, &self.seam)
-                .map_err(|error| translate(&self.seam, "write rows", error))?;
-        }
+        write::apply(&txn, tables, edits, &self.seam)
+            .map_err(|error| translate(&self.seam, "write rows", error))?;
         txn.into_inner()
             .commit()
             .map_err(|error| failed(&self.seam, "commit", error))
@@ -136,7 +133,7 @@ impl Backend for RedbBackend {
     }
 
     fn apply(&self, tables: &TableSet, edits: WriteSet, sync: bool) -> Result<()> {
-        self.seam.run(|| self.commit(&edits, tables, sync))
+        self.seam.run(|| self.commit(edits, tables, sync))
     }
 
     fn sync(&self) -> Result<()> {
@@ -144,7 +141,7 @@ impl Backend for RedbBackend {
             return Ok(());
         }
         self.seam
-            .run(|| self.commit(&WriteSet::default(), &TableSet::default(), true))
+            .run(|| self.commit(WriteSet::default(), &TableSet::default(), true))
     }
 
     fn table_names(&self) -> Result<Vec<String>> {
@@ -387,38 +384,6 @@ fn check_file(path: &Path, options: &EngineOptions) -> Result<()> {
         REDB_MAGIC => Ok(()),
         _ => Err(not_a_store("it does not begin as a redb file does").into()),
     }
-}
-
-/// Applies the sorted edits of one table.
-fn apply_table(
-    txn: &redb::WriteTransaction,
-    name: &str,
-    edits: &TableEdits,
-    seam: &Arc<Seam>,
-) -> Result<(), redb::Error> {
-    let table = txn.open_table(TableDefinition::<Bytes, Bytes>::new(name))?;
-    let mut table = Caught::new(table, seam);
-    let last = table.last()?.map(|(key, _)| key.value().to_vec());
-    let mut edits = edits.iter().peekable();
-    let is_inside = |key: &[u8]| last.as_deref().is_some_and(|last| key <= last);
-    while let Some((key, value)) = edits.next_if(|(key, _)| is_inside(key)) {
-        match value {
-            Some(value) => drop(table.insert(key.as_slice(), value.as_slice())?),
-            None => drop(table.remove(key.as_slice())?),
-        }
-    }
-    if edits.peek().is_some() {
-        // Beyond the last key: nothing to delete or replace there, and one cursor takes the rest.
-        let cursor = table.upper_bound_mut(Bound::<&[u8]>::Unbounded)?;
-        let mut cursor = Caught::new(cursor, seam);
-        for (key, value) in edits {
-            if let Some(value) = value {
-                cursor.insert_before(key.as_slice(), value.as_slice())?;
-            }
-        }
-        cursor.into_inner().close()?;
-    }
-    Ok(())
 }
 
 #[cold]

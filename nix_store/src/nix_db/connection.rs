@@ -20,6 +20,9 @@ pub(super) const ROW_BYTES_MAX: i32 = 16 << 20;
 /// How long a lock of another process is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 
+/// How many KiB of pages a connection keeps: about those of the paths of a store of 10^5.
+const CACHE_KIB: i32 = 32 << 10;
+
 /// How many statements a connection keeps ready.
 const STATEMENTS_MAX: usize = 32;
 
@@ -135,6 +138,7 @@ impl Pool {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.pragma_update(None, "cell_size_check", true)?;
         connection.pragma_update(None, "mmap_size", 0)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "foreign_keys", self.writable)?;
         connection.pragma_update(None, "query_only", !self.writable)?;
         Ok(connection)

@@ -1,22 +1,30 @@
 //! Reading a database into typed trees.
 
-use std::{collections::HashSet, path::PathBuf};
-
-use netabase_store::{Store, backends::Backend};
-use nix_core::path_info::PathInfo;
-
-use crate::{
-    db::models::{Derivation, Realisation, StoreDefinition, StorePath},
-    store::{AnyRealisation, Result},
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
 };
 
-use super::{StoreDb, derivations::read_derivation};
+use netabase_store::{Store, backends::Backend};
+use nix_core::{path_info::PathInfo, store_path::StoreDir};
 
-/// How many rows one transaction stores at most.
-const BATCH_ROWS_MAX: usize = 8192;
+use crate::{
+    ahead::{Halt, Outlet, ahead},
+    db::{
+        PathCounts,
+        load::{Loader, text_bytes},
+        models::{Derivation, Realisation, StoreDefinition, StorePath},
+    },
+    store::{AnyRealisation, Error, Result},
+};
 
-/// How many bytes of text one transaction stores, before the row that exceeds them.
-const BATCH_BYTES_MAX: usize = 16 << 20;
+use super::{NixDbError, StoreDb, derivations::read_derivation};
+
+impl From<NixDbError> for Halt<Error> {
+    fn from(error: NixDbError) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
 /// How a database is imported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,9 +66,9 @@ impl ImportReport {
 /// hand, and calls `progress` after each batch.
 ///
 /// Rows that are there already are replaced where they differ, so that the same import twice changes
-/// nothing; rows that the database does not have are left. Up to 8,192 paths are stored in one
-/// transaction; of more, each batch of that many wholly or not at all. Memory does not depend on the
-/// number of paths.
+/// nothing; rows that the database does not have are left. Transactions are as large as those of
+/// [`load_paths`](crate::db::load_paths), so that a smaller database is stored wholly or not at all.
+/// Memory does not depend on the number of paths.
 ///
 /// The database is believed, as Nix believes it: a derivation's file has to be what its path says,
 /// but that its outputs follow from it is not checked again, as it is when one is registered.
@@ -91,126 +99,132 @@ pub fn import<B: Backend>(
     options: &ImportOptions,
     progress: &mut dyn FnMut(&ImportReport),
 ) -> Result<ImportReport> {
-    let mut import = Import {
-        db,
-        into,
-        options,
-        progress,
-        report: ImportReport::default(),
-        pending: ImportReport::default(),
-        batch: Batch::default(),
-    };
-    db.for_each_path(&mut |info| import.path(&info))?;
-    import.store()?;
-    import.realisations()?;
-    Ok(import.report)
+    let mut loader = Loader::new(into);
+    let mut counts = Counts::default();
+    ahead(
+        |outlet| db.for_each_path(&mut |info| decode(db, options, &info, outlet)),
+        |path| {
+            counts.put(&mut loader, path)?;
+            if loader.is_full() {
+                loader.commit()?;
+                progress(&counts.report());
+            }
+            Ok(())
+        },
+    )?;
+    let mut seen = HashSet::new();
+    db.for_each_realisation(&mut |realisation| {
+        // Of several for one output the oldest counts, as for Nix.
+        if seen.insert(realisation.id()) {
+            counts.others.realisations += 1;
+            put_realisation(db.store_dir(), &mut loader, &realisation)?;
+        }
+        Ok::<_, Error>(())
+    })?;
+    loader.commit()?;
+    let report = counts.report();
+    progress(&report);
+    Ok(report)
 }
 
-struct Import<'a, B: Backend> {
-    db: &'a StoreDb,
-    into: &'a Store<StoreDefinition, B>,
-    options: &'a ImportOptions,
-    progress: &'a mut dyn FnMut(&ImportReport),
-    /// What is stored.
-    report: ImportReport,
-    /// What will be, with the batch.
-    pending: ImportReport,
-    batch: Batch,
-}
-
-/// Rows that are stored together.
-#[derive(Default)]
-struct Batch {
-    paths: Vec<StorePath>,
-    derivations: Vec<Derivation>,
-    realisations: Vec<Realisation>,
+/// A path and, where it is one, the derivation.
+struct Decoded {
+    path: StorePath,
+    derivation: Option<Said>,
     bytes: usize,
 }
 
-impl<B: Backend> Import<'_, B> {
-    fn path(&mut self, info: &PathInfo) -> Result<()> {
-        let row = StorePath::from_path_info(self.db.store_dir(), info);
-        let lists = row.references.iter().chain(&row.signatures);
-        self.batch.bytes += row.path.len() + lists.map(String::len).sum::<usize>();
-        self.batch.paths.push(row);
-        if info.path.is_derivation() {
-            self.derivation(info)?;
-        }
-        self.store_full()
-    }
+/// What the file of a derivation says.
+enum Said {
+    Row(Box<Derivation>),
+    Missing,
+    Unfit,
+}
 
-    fn derivation(&mut self, info: &PathInfo) -> Result<()> {
-        let Some(real_store_dir) = &self.options.real_store_dir else {
-            return Ok(());
-        };
-        let store_dir = self.db.store_dir();
-        let Some(derivation) = read_derivation(store_dir, real_store_dir, &info.path)? else {
-            self.pending.derivations_missing += 1;
-            return Ok(());
-        };
-        match Derivation::from_derivation(store_dir, &info.path, &derivation) {
-            Ok(row) => {
-                self.batch.bytes += usize::try_from(info.nar_size).unwrap_or(BATCH_BYTES_MAX);
-                self.batch.derivations.push(row);
-                self.pending.derivations += 1;
+/// Makes the rows of a path.
+fn decode(
+    db: &StoreDb,
+    options: &ImportOptions,
+    info: &PathInfo,
+    outlet: &mut Outlet<Decoded>,
+) -> Result<(), Halt<Error>> {
+    let store_dir = db.store_dir();
+    let path = StorePath::from_path_info(store_dir, info);
+    let mut bytes = text_bytes(&path);
+    let derivation = match &options.real_store_dir {
+        Some(real_store_dir) if info.path.is_derivation() => {
+            let said = said(store_dir, real_store_dir, info)?;
+            if let Said::Row(_) = said {
+                bytes = bytes.saturating_add(usize::try_from(info.nar_size).unwrap_or(usize::MAX));
             }
-            // It is counted; the path itself is stored.
-            Err(_) => self.pending.derivations_unfit += 1,
+            Some(said)
         }
-        Ok(())
-    }
+        _ => None,
+    };
+    let decoded = Decoded {
+        path,
+        derivation,
+        bytes,
+    };
+    outlet.push(decoded, bytes)
+}
 
-    fn realisations(&mut self) -> Result<()> {
-        let mut seen = HashSet::new();
-        let db = self.db;
-        db.for_each_realisation(&mut |realisation| {
-            // Of several for one output the oldest counts, as for Nix.
-            if seen.insert(realisation.id()) {
-                let store_dir = db.store_dir();
-                let row = match &realisation {
-                    AnyRealisation::Hash(of) => Realisation::from_legacy_realisation(store_dir, of),
-                    AnyRealisation::Path(of) => Realisation::from_realisation(store_dir, of),
-                };
-                self.batch.realisations.push(row);
-                self.pending.realisations += 1;
+fn said(store_dir: &StoreDir, real_store_dir: &Path, info: &PathInfo) -> Result<Said> {
+    let Some(derivation) = read_derivation(store_dir, real_store_dir, &info.path)? else {
+        return Ok(Said::Missing);
+    };
+    // It is counted; the path itself is stored.
+    let row = Derivation::from_derivation(store_dir, &info.path, &derivation);
+    Ok(row.map_or(Said::Unfit, |row| Said::Row(Box::new(row))))
+}
+
+/// What was put so far.
+#[derive(Default)]
+struct Counts {
+    paths: PathCounts,
+    /// All but the paths.
+    others: ImportReport,
+}
+
+impl Counts {
+    fn put<B: Backend>(&mut self, loader: &mut Loader<'_, B>, decoded: Decoded) -> Result<()> {
+        let others = &mut self.others;
+        match decoded.derivation {
+            Some(Said::Row(row)) => {
+                let txn = loader.filling(decoded.bytes)?;
+                txn.open_tree::<Derivation>().put(*row)?;
+                others.derivations += 1;
             }
-            self.store_full()
-        })?;
-        self.store()
+            Some(Said::Missing) => others.derivations_missing += 1,
+            Some(Said::Unfit) => others.derivations_unfit += 1,
+            None => {}
+        }
+        Ok(loader.put_path(decoded.path, &mut self.paths)?)
     }
 
-    fn store_full(&mut self) -> Result<()> {
-        let rows = self.batch.paths.len().max(self.batch.realisations.len());
-        if rows == BATCH_ROWS_MAX || self.batch.bytes > BATCH_BYTES_MAX {
-            self.store()?;
+    fn report(&self) -> ImportReport {
+        ImportReport {
+            new: self.paths.new,
+            updated: self.paths.updated,
+            unchanged: self.paths.unchanged,
+            ..self.others
         }
-        Ok(())
     }
+}
 
-    /// Stores the batch in one transaction.
-    fn store(&mut self) -> Result<()> {
-        let batch = std::mem::take(&mut self.batch);
-        let txn = self.into.begin_write()?;
-        let paths = txn.open_tree::<StorePath>();
-        let mut changed = Vec::with_capacity(batch.paths.len());
-        for row in batch.paths {
-            match paths.get(row.path.as_str())? {
-                Some(known) if known == row => {
-                    self.pending.unchanged += 1;
-                    continue;
-                }
-                Some(_) => self.pending.updated += 1,
-                None => self.pending.new += 1,
-            }
-            changed.push(row);
-        }
-        paths.put_many(changed)?;
-        txn.open_tree::<Derivation>().put_many(batch.derivations)?;
-        let realisations = txn.open_tree::<Realisation>();
-        realisations.put_many(batch.realisations)?;
-        txn.commit()?;
-        self.report = self.pending;
-        (self.progress)(&self.report);
-        Ok(())
+fn put_realisation<B: Backend>(
+    store_dir: &StoreDir,
+    loader: &mut Loader<'_, B>,
+    realisation: &AnyRealisation,
+) -> Result<()> {
+    let row = match realisation {
+        AnyRealisation::Hash(of) => Realisation::from_legacy_realisation(store_dir, of),
+        AnyRealisation::Path(of) => Realisation::from_realisation(store_dir, of),
+    };
+    let bytes = row.derivation.len() + row.out_path.len();
+    loader.filling(bytes)?.open_tree::<Realisation>().put(row)?;
+    if loader.is_full() {
+        loader.commit()?;
     }
+    Ok(())
 }
