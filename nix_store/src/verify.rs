@@ -15,7 +15,7 @@ use std::{
     num::NonZeroUsize,
     sync::{
         atomic::{AtomicUsize, Ordering},
-        mpsc::{SyncSender, sync_channel},
+        mpsc::{SendError, SyncSender, sync_channel},
     },
 };
 
@@ -31,7 +31,10 @@ use crate::{local::LocalStore, store::Result};
 /// How many infos are read while the database is held, which nobody else can change meanwhile.
 const BATCH: usize = 16;
 
-/// How many results wait for whoever is told of the progress.
+/// How many bytes are read before results are told, at the latest.
+const RESULT_BYTES: u64 = 4 << 20;
+
+/// How many messages with results wait for whoever is told of the progress.
 const RESULTS_MAX: usize = 64;
 
 /// What is verified.
@@ -176,7 +179,7 @@ fn check_all(
         }
         drop(sender);
         let mut report = VerifyReport::default();
-        for Checked { index, result } in results {
+        for Checked { index, result } in results.into_iter().flatten() {
             let (Some(path), Some(found)) = (paths.get(index), result?) else {
                 continue;
             };
@@ -199,7 +202,7 @@ fn work(
     checker: &Checker<'_>,
     paths: &[StorePath],
     next: &AtomicUsize,
-    sender: &SyncSender<Checked>,
+    sender: &SyncSender<Vec<Checked>>,
 ) {
     loop {
         let begin = next.fetch_add(BATCH, Ordering::Relaxed);
@@ -211,16 +214,54 @@ fn work(
                 // Whoever waits for results stops at the first of these.
                 let index = begin;
                 let result = Err(error);
-                drop(sender.send(Checked { index, result }));
+                drop(sender.send(vec![Checked { index, result }]));
                 return;
             }
         };
+        let mut results = Results::new(sender);
         for (index, info) in infos {
             let result = checker.check(&info);
-            if sender.send(Checked { index, result }).is_err() {
+            if results.push(Checked { index, result }).is_err() {
                 return;
             }
         }
+        if results.send().is_err() {
+            return;
+        }
+    }
+}
+
+/// What one thread found and has not told yet: waking the other for each small object would cost
+/// more than to check it.
+struct Results<'s> {
+    sender: &'s SyncSender<Vec<Checked>>,
+    waiting: Vec<Checked>,
+    bytes: u64,
+}
+
+impl<'s> Results<'s> {
+    const fn new(sender: &'s SyncSender<Vec<Checked>>) -> Self {
+        Self {
+            sender,
+            waiting: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    fn push(&mut self, checked: Checked) -> Result<(), SendError<Vec<Checked>>> {
+        if let Ok(Some(found)) = &checked.result {
+            self.bytes += found.bytes;
+        }
+        self.waiting.push(checked);
+        if self.bytes < RESULT_BYTES {
+            return Ok(());
+        }
+        self.send()
+    }
+
+    fn send(&mut self) -> Result<(), SendError<Vec<Checked>>> {
+        self.bytes = 0;
+        self.sender.send(std::mem::take(&mut self.waiting))
     }
 }
 

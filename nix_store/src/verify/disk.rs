@@ -1,6 +1,6 @@
 //! What lies in a store's directory.
 
-use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
 use nix_core::store_path::StorePath;
 use rustix::{fs::AtFlags, io::Errno};
@@ -14,6 +14,9 @@ use crate::{
 
 /// What lies in a store's directory and is no object: the links of deduplicated files, and ours.
 const NO_OBJECTS: [&[u8]; 2] = [b".links", b".netabase"];
+
+/// How many names are looked up while the database is held, which nobody else can change meanwhile.
+const HELD_NAMES: usize = 1024;
 
 /// How many problems with metadata are listed of an object.
 const METADATA_PROBLEMS_MAX: usize = 1000;
@@ -34,17 +37,19 @@ pub(super) fn leftovers(store: &LocalStore) -> Result<Vec<Problem>> {
     let mut names = listed.map_err(failed("list", &store.layout().real_store_dir))?;
     names.sort_unstable();
     let mut leftovers = Vec::new();
-    for name in names {
-        let name = name.into_bytes();
-        // One whose name is no store path cannot be valid.
-        let path = StorePath::from_base_name_bytes(&name).ok();
-        let is_valid = match path {
-            Some(path) => store.database().is_valid(&path)?,
-            None => NO_OBJECTS.contains(&&name[..]),
-        };
-        if !is_valid {
-            let name = OsString::from_vec(name);
-            leftovers.push(Problem::Leftover { name });
+    for names in names.chunks(HELD_NAMES) {
+        let _hold = store.database().hold_to_read()?;
+        for name in names {
+            let name = name.as_bytes();
+            // One whose name is no store path cannot be valid.
+            let is_valid = match StorePath::from_base_name_bytes(name) {
+                Ok(path) => store.database().is_valid(&path)?,
+                Err(_) => NO_OBJECTS.contains(&name),
+            };
+            if !is_valid {
+                let name = OsStr::from_bytes(name).to_owned();
+                leftovers.push(Problem::Leftover { name });
+            }
         }
     }
     Ok(leftovers)
