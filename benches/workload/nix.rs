@@ -7,6 +7,7 @@ pub mod database;
 pub mod decode;
 pub mod derivation;
 pub mod graph;
+pub mod million;
 pub mod objects;
 pub mod options;
 pub mod process;

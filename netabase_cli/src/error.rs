@@ -8,7 +8,7 @@ use nix_core::{
     graph::{GraphError, PathCycle},
     store_path::{StoreDir, StorePathError, StorePathNameError},
 };
-use nix_store::{path_info, store};
+use nix_store::{db::ClosureError, path_info, store};
 
 use crate::key::KeyError;
 
@@ -39,6 +39,8 @@ pub(crate) enum Error {
     Drv(#[from] drv::Error),
     #[error("stopped after {stored} entries were stored; import again to continue")]
     Stopped { stored: u64, source: Box<Error> },
+    #[error(transparent)]
+    Closure(#[from] ClosureError),
     #[error("{path} is not in {}", db.display())]
     NoSuchPath { path: String, db: PathBuf },
     #[error("{referrer} refers to {path}, which is not in {}", db.display())]

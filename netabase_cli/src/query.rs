@@ -14,6 +14,7 @@ use netabase_store::{Store, backends::Backend};
 use nix_store::{
     db::models::{Derivation, DerivationByOutputPathSecondaryKey, StoreDefinition, StorePath},
     local::LocalReference,
+    store::Direction,
 };
 
 use crate::{
@@ -128,8 +129,10 @@ impl Task for Ask<'_> {
             Kind::Info => Answer::Info(Box::new(path)),
             Kind::References => Answer::Paths(path.references),
             Kind::Referrers => Answer::Paths(paths.referrers(&path.path)?),
-            Kind::Requisites => Answer::Paths(paths.requisites(path)?),
-            Kind::ReferrersClosure => Answer::Paths(paths.referrers_closure(path.path)?),
+            Kind::Requisites => Answer::Closure(paths.closure(path.path, Direction::References)?),
+            Kind::ReferrersClosure => {
+                Answer::Closure(paths.closure(path.path, Direction::Referrers)?)
+            }
             Kind::Deriver => Answer::Deriver(path.deriver),
             Kind::ValidDerivers => {
                 let derivations = txn.open_tree::<Derivation>();

@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     key::encode_key,
     model::{IndexOf, KeyNewtype, NetabaseModelTrait},
-    query::{Query, Source, Split},
+    query::{Pairs, Query, Source, Split},
     tree::Tree,
     view::View,
 };
@@ -61,6 +61,12 @@ where
     /// Returns all records that are in the index, by value and then by primary key.
     pub fn iter(&self) -> Query<D, M, V::Backend> {
         self.query(Span::ALL)
+    }
+
+    /// Returns every value of the index, each with the key of a record that has it: from the index
+    /// alone, by value and then by key.
+    pub fn pairs(&self) -> Pairs<D, M, K, V::Backend> {
+        Pairs::new(self.query(Span::ALL))
     }
 
     /// Returns the records whose value lies in a range.

@@ -99,7 +99,7 @@ pub use model::{IndexOf, KeyNewtype, NetabaseModelTrait, SecondaryKeyOf};
 pub use netabase_macros::{NetabaseKey, NetabaseModel, NetabaseValue, netabase_definition_module};
 pub use options::{CACHE_BYTES_DEFAULT, StoreOptions};
 pub use page::{Cursor, Page};
-pub use query::{Keys, Query, Values};
+pub use query::{Keys, Pairs, Query, Values};
 pub use raw::{RawLoader, RawModel, RawRecord, RawRecords, RawStore, detect_engine};
 pub use schema::{
     DefinitionSchema, Fields, IndexSchema, ModelSchema, NamedType, Role, Shape, TypeBody, Types,

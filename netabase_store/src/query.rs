@@ -1,9 +1,11 @@
 //! Queries: lazy walks over records or index entries, from both ends.
 
+mod pairs;
 mod walk;
 
 use std::{fmt, iter::FusedIterator, marker::PhantomData, sync::Arc};
 
+pub use pairs::Pairs;
 use walk::{State, Walk};
 
 use crate::{

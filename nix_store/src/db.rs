@@ -1,6 +1,8 @@
 //! The typed trees of a Nix store's metadata.
 
 #[cfg(all(feature = "store", unix))]
+mod closure;
+#[cfg(all(feature = "store", unix))]
 mod database;
 mod derivation;
 mod indexes;
@@ -13,6 +15,8 @@ use netabase_store::netabase_definition_module;
 
 pub use self::load::{PathCounts, load_paths};
 
+#[cfg(all(feature = "store", unix))]
+pub use self::closure::{Closure, ClosureError};
 #[cfg(all(feature = "store", unix))]
 pub use self::database::{Database, DatabaseEngine, DatabaseOptions, Hold, Registration};
 

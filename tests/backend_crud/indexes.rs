@@ -25,6 +25,7 @@ on_every_engine! { netabase_tests::ShopDefinition:
     update_moves_the_entries_of_every_index,
     remove_takes_the_entries_of_every_index,
     elements_that_come_and_go_move_only_their_entries,
+    pairs_are_every_value_with_every_key_that_has_it,
 }
 
 fn ids(found: Vec<Customer>) -> Vec<u64> {
@@ -352,5 +353,28 @@ fn elements_that_come_and_go_move_only_their_entries<B: Backend>(store: Shop<B>)
         }
         assert_sound(&store);
     }
+    Ok(())
+}
+
+fn pairs_are_every_value_with_every_key_that_has_it<B: Backend>(store: Shop<B>) -> Result<()> {
+    let customers = store.open_tree::<Customer>();
+    customers.put_many((0..6).map(customer))?;
+    let tags = customers.index::<CustomerTagsSecondaryKey>();
+    let pairs: Result<Vec<_>> = tags.pairs().collect();
+    let pair = |tag: u64, id| (CustomerTagsSecondaryKey(format!("tag{tag}")), id);
+    let wanted = [(0, 1), (0, 2), (0, 3), (0, 5), (1, 2), (1, 3), (2, 3)];
+    let wanted = wanted.map(|(tag, id)| pair(tag, CustomerPrimaryKey(id)));
+    assert_eq!(pairs?, wanted);
+
+    // The keys of a unique index stand in the values of its entries.
+    let emails: Result<Vec<_>> = customers
+        .index::<CustomerEmailSecondaryKey>()
+        .pairs()
+        .collect();
+    let email = |id: u64| {
+        let email = CustomerEmailSecondaryKey(format!("c{id}@example.org"));
+        (email, CustomerPrimaryKey(id))
+    };
+    assert_eq!(emails?, [0, 1, 2, 3, 4, 5].map(email));
     Ok(())
 }

@@ -26,16 +26,26 @@ const QUERY: &str = "nix-store -q";
 const LOAD_TIMES: f64 = 20.0;
 const REFERRERS_TIMES: f64 = 50.0;
 const CLOSURE_TIMES: f64 = 30.0;
-const LOAD_ROUNDS_MAX: usize = 1;
+const LOAD_ROUNDS_MAX: usize = 3;
 
-/// Measures a database, and returns tables.
+/// Measures a database whose files lie in memory, and returns tables.
 #[must_use]
 pub fn run(options: &Options) -> String {
+    measure(options, &options.folder)
+}
+
+/// Measures a database whose files lie on a disk, and returns tables.
+#[must_use]
+pub fn run_on_disk(options: &Options) -> String {
+    measure(options, &options.disk)
+}
+
+fn measure(options: &Options, place: &Path) -> String {
     let paths = shared("data/store-paths.jsonl.zst");
     if !paths.is_file() || !has_nix() {
         return skipped("database", &paths);
     }
-    let folder = tempfile::tempdir_in(&options.folder).unwrap();
+    let folder = tempfile::tempdir_in(place).unwrap();
     let infos = signatures::read(&paths, 1);
     let asked = most_used(&infos);
     let places = Places::new(folder.path(), &paths, &infos);
@@ -64,7 +74,7 @@ pub fn run(options: &Options) -> String {
     format!(
         "{} paths, asked for {asked}, in {}.\n\n{}\n{}",
         infos.len(),
-        options.folder.display(),
+        place.display(),
         race::table(&[loading, referrers, closure]),
         race::goals(&goals),
     )

@@ -12,12 +12,14 @@ pub struct Options {
     pub rounds: usize,
     /// Where files lie: in memory, unless the command line says otherwise.
     pub folder: PathBuf,
+    /// Where files lie that are to lie on a disk.
+    pub disk: PathBuf,
     pub is_quick: bool,
     parts: Option<Vec<String>>,
 }
 
 impl Options {
-    /// Reads `--quick`, `--size MIB`, `--rounds N`, `--folder PATH` and `--parts NAME,NAME`.
+    /// Reads `--quick`, `--size MIB`, `--rounds N`, `--folder PATH`, `--disk PATH` and `--parts NAME,NAME`.
     #[must_use]
     pub fn from_arguments(folder: &str) -> Self {
         let mut options = Self {
@@ -28,6 +30,7 @@ impl Options {
                 .into_iter()
                 .find(|it| it.is_dir())
                 .unwrap(),
+            disk: folder.into(),
             is_quick: false,
             parts: None,
         };
@@ -48,6 +51,7 @@ impl Options {
                 "--size" => options.bytes = value.parse::<usize>().unwrap() << 20,
                 "--rounds" => options.rounds = value.parse().unwrap(),
                 "--folder" => options.folder = value.into(),
+                "--disk" => options.disk = value.into(),
                 "--parts" => options.parts = Some(value.split(',').map(str::to_owned).collect()),
                 other => panic!("no option {other}"),
             }

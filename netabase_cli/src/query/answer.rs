@@ -1,14 +1,25 @@
 //! What a question is answered with.
 
-use std::io::{self, Write};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
-use nix_store::{db::models::StorePath, path_info};
+use nix_core::store_path;
+use nix_store::{
+    StoreDir,
+    db::{Closure, models::StorePath},
+    path_info,
+};
 use serde_json::{Value, json};
 
 /// An answer.
 pub(super) enum Answer {
     Info(Box<StorePath>),
     Paths(Vec<String>),
+    Closure(Closure),
+    /// Valid paths, and the directory that they are printed with.
+    Valid(BTreeSet<store_path::StorePath>, StoreDir),
     Deriver(Option<String>),
     /// Outputs of a derivation by name; those that are not known have no path.
     Outputs(Vec<(String, Option<String>)>),
@@ -20,6 +31,10 @@ impl Answer {
         match self {
             Self::Info(path) => print_info(path, out),
             Self::Paths(paths) => paths.iter().try_for_each(|path| writeln!(out, "{path}")),
+            Self::Closure(paths) => paths.iter().try_for_each(|path| writeln!(out, "{path}")),
+            Self::Valid(paths, dir) => paths
+                .iter()
+                .try_for_each(|path| writeln!(out, "{}", dir.display(path))),
             Self::Deriver(deriver) => {
                 writeln!(out, "{}", deriver.as_deref().unwrap_or("unknown-deriver"))
             }
@@ -35,6 +50,8 @@ impl Answer {
         let value: Value = match self {
             Self::Info(path) => json!({ path.path.clone(): path_info::to_json(path) }),
             Self::Paths(paths) => json!(paths),
+            Self::Closure(paths) => paths.iter().collect(),
+            Self::Valid(paths, dir) => paths.iter().map(|path| dir.print(path)).collect(),
             Self::Deriver(deriver) => json!(deriver),
             Self::Outputs(outputs) => {
                 let outputs = outputs

@@ -1,10 +1,17 @@
 //! Walks along references, forth and back.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use netabase_store::{Tree, View};
-use nix_store::db::models::{
-    StoreDefinition, StorePath, StorePathByHashPartSecondaryKey, StorePathReferencesSecondaryKey,
+use nix_store::{
+    db::{
+        Closure, ClosureError,
+        models::{
+            StoreDefinition, StorePath, StorePathByHashPartSecondaryKey,
+            StorePathReferencesSecondaryKey,
+        },
+    },
+    store::Direction,
 };
 
 use crate::error::{Error, Result};
@@ -46,37 +53,16 @@ impl<V: View> Paths<'_, V> {
         referrers.map(|key| Ok(key?.0)).collect()
     }
 
-    /// Returns `path` and all that it needs, sorted.
-    pub(crate) fn requisites(&self, path: StorePath) -> Result<Vec<String>> {
-        let mut all = BTreeSet::from([path.path.clone()]);
-        let mut open = vec![path];
-        while let Some(referrer) = open.pop() {
-            for path in referrer.references {
-                if all.contains(&path) {
-                    continue;
-                }
-                let Some(row) = self.tree.get(path.as_str())? else {
-                    let (referrer, db) = (referrer.path, self.db.to_owned());
-                    return Err(Error::Dangling { referrer, path, db });
-                };
-                all.insert(path);
-                open.push(row);
+    /// Returns a path and all that it leads to.
+    pub(crate) fn closure(&self, path: String, direction: Direction) -> Result<Closure> {
+        let closure = Closure::new(&self.tree, [path], direction);
+        closure.map_err(|error| match error {
+            ClosureError::Store(error) => error.into(),
+            ClosureError::Dangling { referrer, path } => {
+                let db = self.db.to_owned();
+                Error::Dangling { referrer, path, db }
             }
-        }
-        Ok(all.into_iter().collect())
-    }
-
-    /// Returns `path` and all that need it, sorted.
-    pub(crate) fn referrers_closure(&self, path: String) -> Result<Vec<String>> {
-        let mut all = BTreeSet::from([path.clone()]);
-        let mut open = vec![path];
-        while let Some(path) = open.pop() {
-            for referrer in self.referrers(&path)? {
-                if all.insert(referrer.clone()) {
-                    open.push(referrer);
-                }
-            }
-        }
-        Ok(all.into_iter().collect())
+            error => error.into(),
+        })
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 pub(super) fn ask(store: &LocalStore, kind: Kind, text: &str) -> Result<Answer> {
     let path = find(store, text)?;
     let print = |path: &StorePath| store.store_dir().print(path);
-    let paths = |paths: BTreeSet<StorePath>| Answer::Paths(paths.iter().map(print).collect());
+    let paths = |paths: BTreeSet<StorePath>| Answer::Valid(paths, store.store_dir().clone());
     let info = || {
         let info = store.path_info(&path)?;
         info.ok_or_else(|| Error::NotInStore {

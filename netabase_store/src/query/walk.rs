@@ -7,7 +7,7 @@ use crate::{
     backends::{Backend, End, Span, hex},
     envelope,
     error::{EncodingDecodingError, NetabaseError, Result, StoreError},
-    key::decode_key,
+    key::{KeyReader, NetabaseKey, decode_key},
     model::NetabaseModelTrait,
     plan::entry_primary,
     query::Split,
@@ -175,6 +175,29 @@ impl<B: Backend> Context<'_, B> {
             }
             .into()
         })
+    }
+
+    /// Reads the value that the key of an index entry begins with; the entry has been checked.
+    #[inline]
+    pub(super) fn indexed<K: NetabaseKey>(&self, key: &[u8]) -> Result<K> {
+        K::decode_key(&mut KeyReader::new(key)).map_err(|source| {
+            let index = self.index();
+            EncodingDecodingError::Key {
+                table: index.table.clone(),
+                key: hex(key),
+                source,
+            }
+            .into()
+        })
+    }
+
+    fn index(&self) -> &IndexTable {
+        let position = match self.source {
+            Source::Index { position, .. } => Some(position),
+            Source::Rows => None,
+        };
+        let index = position.and_then(|position| self.model.indexes.get(position));
+        index.expect("a query over entries is made over an index of its model")
     }
 
     /// Returns the primary key that an entry names.
