@@ -55,9 +55,21 @@ pub(super) fn apply(
         let own = work();
         others.into_iter().fold(own, |done, other| {
             let result = other.join().unwrap_or_else(|panic| resume_unwind(panic));
-            done.and(result)
+            first_cause(done, result)
         })
     })
+}
+
+/// Returns the failure that says why: after one thread has met it, the others hear only that there
+/// was one.
+fn first_cause(
+    one: Result<(), redb::Error>,
+    other: Result<(), redb::Error>,
+) -> Result<(), redb::Error> {
+    match (one, other) {
+        (Err(redb::Error::PreviousIo), Err(cause)) => Err(cause),
+        (one, other) => one.and(other),
+    }
 }
 
 fn threads(edits: &WriteSet) -> usize {
