@@ -9,11 +9,14 @@ use crate::{
     model::{IndexOf, NetabaseModelTrait},
 };
 
+/// Keeps the types without owning a value of them.
+type Types<D, M, K> = fn() -> (D, M, K);
+
 /// The entries of an index, from [`Index::pairs`](crate::Index::pairs).
 #[must_use = "a query reads nothing until it is iterated"]
 pub struct Pairs<D, M, K, B: Backend> {
     walk: Walk<B>,
-    types: PhantomData<fn() -> (D, M, K)>,
+    types: PhantomData<Types<D, M, K>>,
 }
 
 impl<D, M: NetabaseModelTrait<D>, K: IndexOf<M>, B: Backend> Pairs<D, M, K, B> {
