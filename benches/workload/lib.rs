@@ -30,6 +30,8 @@ pub mod pages;
 #[cfg(feature = "peers")]
 pub mod peers;
 pub mod plan;
+#[cfg(feature = "records")]
+pub mod records;
 pub mod report;
 pub mod same_layout;
 pub mod sled_raw;

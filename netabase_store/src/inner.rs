@@ -45,6 +45,9 @@ pub struct Inner<B: Backend> {
     pub(crate) group: Group<B>,
     background: Mutex<Option<Background>>,
     core: Arc<Core<B>>,
+    /// There is one open record store at most.
+    #[cfg(feature = "libp2p")]
+    pub(crate) records: Mutex<crate::records::OpenRecords<B>>,
     // Last: the folder is removed after the engine has closed its files.
     _folder: Option<TempDir>,
 }
@@ -89,6 +92,8 @@ impl<B: Backend> Inner<B> {
                 syncs: SyncGroup::default(),
                 failed: AtomicBool::new(false),
             }),
+            #[cfg(feature = "libp2p")]
+            records: Mutex::default(),
             _folder: folder,
         })
     }

@@ -37,6 +37,7 @@
 //! | `redb` | [`RedbStore`], one file | yes |
 //! | `sled` | `SledStore`, a folder | no |
 //! | `native` | both | no |
+//! | `libp2p` | `records`, a record store for libp2p's Kademlia | no |
 //! | `uuid`, `time` | keys and values of those crates | no |
 //!
 //! How it works is told in ARCHITECTURE.md of the repository.
@@ -71,6 +72,8 @@ mod query;
 mod raw;
 mod reader;
 mod rebuild;
+#[cfg(feature = "libp2p")]
+pub mod records;
 mod schema;
 #[cfg(any(feature = "redb", feature = "sled"))]
 mod seam;

@@ -54,7 +54,7 @@ pub trait NetabaseModelTrait<D>: DefinedIn<D> + Sized + 'static {
     label = "not in the module of `{D}`",
     note = "move the model into the module, or list it: `#[netabase_definition_module({D}, Keys, models(path::{Self}))]`"
 )]
-pub trait DefinedIn<D> {}
+pub trait DefinedIn<D>: Into<D> {}
 
 /// A generated newtype over the value of a primary key or an index.
 pub trait KeyNewtype:

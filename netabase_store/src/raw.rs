@@ -121,7 +121,7 @@ impl<B: OpenBackend> RawStore<B> {
             let (table, key) = (META_TABLE.to_owned(), "schema".to_owned());
             EncodingDecodingError::BincodeDecode { table, key, source }
         })?;
-        let inner = Inner::new(backend, Layout::new(&stored.schema), settings);
+        let inner = Inner::new(backend, Layout::new(&stored.schema, false), settings);
         let (schema, format, pending) = (stored.schema, stored.format, stored.rebuild);
         Ok(Self {
             inner,

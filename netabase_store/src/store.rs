@@ -24,7 +24,7 @@ use crate::{
 /// A cheap handle: clones share one store, which closes with the last of them, and may be used from
 /// many threads.
 pub struct Store<D, B: Backend> {
-    inner: Arc<Inner<B>>,
+    pub(crate) inner: Arc<Inner<B>>,
     definition: PhantomData<fn() -> D>,
 }
 
@@ -109,7 +109,7 @@ impl<D: NetabaseDefinitionTrait> Store<D, MemoryBackend> {
     )]
     pub fn new() -> Self {
         let schema = D::schema();
-        let layout = Layout::new(&schema);
+        let layout = Layout::new(&schema, false);
         let inner = Inner::new(MemoryBackend::new(), layout, Settings::default());
         // A new store in memory has nothing to compare with, and its engine does not fail.
         let written = meta::write_schema(&inner, &schema);

@@ -11,6 +11,9 @@ use crate::{
 /// The table that holds the store's description.
 pub(crate) const META_TABLE: &str = "__netabase_meta__";
 
+/// The table of the records that Kademlia keeps here.
+pub(crate) const RECORDS_TABLE: &str = "__libp2p_records__";
+
 /// The description's place in every table set.
 pub(crate) const META: TableId = TableId(0);
 
@@ -19,6 +22,9 @@ pub(crate) const META: TableId = TableId(0);
 pub(crate) struct Layout {
     pub(crate) tables: Arc<TableSet>,
     pub(crate) models: Vec<Arc<ModelTables>>,
+    /// The table of Kademlia's records, which follows those of the models.
+    #[cfg(feature = "libp2p")]
+    pub(crate) records: TableId,
 }
 
 /// The tables of one model.
@@ -56,21 +62,25 @@ pub(crate) struct IndexTable {
 }
 
 impl Layout {
-    /// Numbers the tables of a definition; the description comes first.
-    pub(crate) fn new(schema: &DefinitionSchema) -> Self {
+    /// Numbers the tables of a definition; the description comes first, and last, where there are
+    /// any, Kademlia's records.
+    pub(crate) fn new(schema: &DefinitionSchema, has_records: bool) -> Self {
         let mut names = vec![META_TABLE.to_owned()];
+        let mut number = |name: &str| {
+            names.push(name.to_owned());
+            let last = u16::try_from(names.len() - 1);
+            TableId(last.expect("a definition has fewer than 65,535 tables"))
+        };
         let types: Arc<[NamedType]> = schema.types.clone().into();
-        let models = schema.models.iter().map(|model| {
-            Arc::new(ModelTables::new(model, &types, &mut |name: &str| {
-                names.push(name.to_owned());
-                let last = u16::try_from(names.len() - 1);
-                TableId(last.expect("a definition has fewer than 65,535 tables"))
-            }))
-        });
+        let models = schema.models.iter();
+        let models = models.map(|model| Arc::new(ModelTables::new(model, &types, &mut number)));
         let models = models.collect();
+        let records = (has_records || cfg!(feature = "libp2p")).then(|| number(RECORDS_TABLE));
         Self {
             tables: Arc::new(TableSet::new(names)),
             models,
+            #[cfg(feature = "libp2p")]
+            records: records.expect("with the feature there is a table of records"),
         }
     }
 

@@ -7,6 +7,14 @@ use serde_json::Value;
 use super::files;
 
 /// What runs futures.
+/// What the record store implements a trait of, and what that needs.
+const RECORD_STORE: [&str; 4] = [
+    "libp2p-core",
+    "libp2p-identity",
+    "libp2p-kad",
+    "libp2p-swarm",
+];
+
 const ASYNC_RUNTIMES: &[&str] = &[
     "async-executor",
     "async-global-executor",
@@ -31,7 +39,14 @@ const C_BUILDERS: &[&str] = &[
 const RUST_SYS: &[&str] = &["libbz2-rs-sys", "linux-raw-sys", "windows-sys"];
 
 /// Where packages lie that may depend on every crate; nothing but these depends on them.
-const LEAF_FOLDERS: &[&str] = &["", "benches", "netabase_cli", "tests", "xtask"];
+const LEAF_FOLDERS: &[&str] = &[
+    "",
+    "benches",
+    "netabase_cli",
+    "tests",
+    "tests/record_store_tests",
+    "xtask",
+];
 
 /// A member of the workspace.
 struct Package {
@@ -192,10 +207,28 @@ fn macros_depend_on_nothing_but_the_parsing_of_tokens() {
 #[test]
 fn store_knows_nothing_of_nix_and_runs_no_futures() {
     let tree = tree("netabase_store", "normal,features", &["--all-features"]);
-    let wrong = tree
-        .into_iter()
-        .filter(|name| name.starts_with("nix") || is_async(name));
+    let wrong = tree.into_iter().filter(|name| {
+        let is_wrong = name.starts_with("nix") || is_async(name);
+        is_wrong && !RECORD_STORE.contains(&&**name)
+    });
     files::none("in the tree of netabase_store", wrong);
+}
+
+#[test]
+fn store_speaks_to_libp2p_by_one_feature() {
+    let features = ["--features", "redb,sled,time,uuid"];
+    let tree = tree("netabase_store", "normal,features", &features);
+    let wrong = tree.into_iter().filter(|name| name.starts_with("libp2p"));
+    files::none("in the tree of netabase_store without libp2p", wrong);
+}
+
+#[test]
+fn the_tests_of_engines_and_of_nix_build_no_libp2p() {
+    for package in ["netabase_tests", "nix_store", "netabase_cli"] {
+        let tree = tree(package, "normal,build,dev", &[]);
+        let libp2p = tree.into_iter().filter(|name| name.starts_with("libp2p"));
+        files::none(&format!("in the tree of {package}"), libp2p);
+    }
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl<V: Ord, const N: usize> From<[V; N]> for Index<V> {
 }
 
 fn holds(span: &Span, key: &[u8]) -> bool {
-    !span.is_empty() && span.as_slices().contains(key)
+    !span.is_empty() && std::ops::RangeBounds::<[u8]>::contains(&span.as_slices(), key)
 }
 
 /// Every pair of bounds over every pair of keys, against what the range itself contains.

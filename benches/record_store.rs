@@ -1,0 +1,44 @@
+//! What does a persistent record store cost beside libp2p's, which keeps all in memory?
+//!
+//! `cargo bench -p netabase_benches --features records --bench record_store` measures every call,
+//! the memory of a provider key, the longest stalls among a million records, two nodes over TCP, and
+//! opening, and prints Markdown. Options: `--records N`, `--rounds N`, `--folder PATH`,
+//! `--parts calls,durable,memory,stalls,pair,open`.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+use netabase_benches::{
+    records::{calls, durable, memory, pair, stalls, table::Goals},
+    report::{self, Settings},
+};
+
+/// Measures something and adds its lines.
+type Part = fn(&Settings, &mut Goals);
+
+const PARTS: [(&str, Part); 6] = [
+    ("calls", calls::run),
+    ("durable", durable::run),
+    ("memory", memory::run),
+    ("stalls", stalls::run),
+    ("pair", pair::run),
+    ("open", durable::open),
+];
+
+fn main() {
+    if memory::is_child() {
+        return memory::child();
+    }
+    let settings = Settings::from_arguments(100_000, 3, env!("CARGO_TARGET_TMPDIR"));
+    println!("{}\n", report::machine());
+    println!(
+        "{} records of 1 KiB, {} rounds.\n",
+        settings.records, settings.rounds
+    );
+    let mut goals = Goals::default();
+    for (name, part) in PARTS {
+        if settings.wants(name) {
+            part(&settings, &mut goals);
+        }
+    }
+    println!("{goals}");
+}

@@ -1,0 +1,155 @@
+//! A bounded queue that serves its sources in turn.
+//!
+//! A source may have as many jobs waiting as there is room left for others. One flooding source thus
+//! takes half of the queue at most, two a third each, and a newcomer finds room while any is left.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Condvar, Mutex, PoisonError},
+};
+
+use libp2p_identity::PeerId;
+
+use crate::writer::locked;
+
+/// Jobs by who they come from; none is this node itself, which has a share of its own.
+pub(super) struct Queue<J> {
+    state: Mutex<State<J>>,
+    ready: Condvar,
+    idle: Condvar,
+    remote_max: usize,
+    source_max: usize,
+    local_max: usize,
+}
+
+struct State<J> {
+    lanes: HashMap<Option<PeerId>, VecDeque<J>>,
+    /// The sources that have jobs waiting, each once, in the order of their turns.
+    turns: VecDeque<Option<PeerId>>,
+    /// How many jobs of peers wait.
+    remote: usize,
+    running: usize,
+    ended: bool,
+}
+
+/// There is no room for a job.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+impl<J> Queue<J> {
+    pub(super) fn new(remote_max: usize, source_max: usize, local_max: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                lanes: HashMap::new(),
+                turns: VecDeque::new(),
+                remote: 0,
+                running: 0,
+                ended: false,
+            }),
+            ready: Condvar::new(),
+            idle: Condvar::new(),
+            remote_max,
+            source_max,
+            local_max,
+        }
+    }
+
+    /// Adds a job, or forgets it where there is no room.
+    pub(super) fn push(&self, source: Option<PeerId>, job: J) -> Result<(), Full> {
+        let mut guard = locked(&self.state);
+        let state = &mut *guard;
+        let waiting = state.lanes.get(&source).map_or(0, VecDeque::len);
+        let room = match source {
+            Some(_) => self
+                .source_max
+                .min(self.remote_max.saturating_sub(state.remote)),
+            None => self.local_max,
+        };
+        if waiting >= room || state.ended {
+            // The lock goes before the job, whose parts are the application's.
+            drop(guard);
+            return Err(Full);
+        }
+        state.lanes.entry(source).or_default().push_back(job);
+        if waiting == 0 {
+            state.turns.push_back(source);
+        }
+        state.remote += usize::from(source.is_some());
+        drop(guard);
+        self.ready.notify_one();
+        Ok(())
+    }
+
+    /// Waits for the next job; none when the queue has ended. The caller reports back with
+    /// [`done`](Self::done).
+    pub(super) fn take(&self) -> Option<J> {
+        let guard = locked(&self.state);
+        let is_waiting = |state: &mut State<J>| state.turns.is_empty() && !state.ended;
+        let waited = self.ready.wait_while(guard, is_waiting);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        state.next()
+    }
+
+    /// Says that a job is done.
+    pub(super) fn done(&self) {
+        let mut state = locked(&self.state);
+        state.running = state.running.saturating_sub(1);
+        if state.is_idle() {
+            self.idle.notify_all();
+        }
+    }
+
+    /// Returns how many jobs wait.
+    pub(super) fn len(&self) -> usize {
+        locked(&self.state).len()
+    }
+
+    /// Waits until no job waits or runs.
+    pub(super) fn wait_until_idle(&self) {
+        let guard = locked(&self.state);
+        // Who waits here cannot fail: a poisoned lock holds whole state all the same.
+        drop(self.idle.wait_while(guard, |state| !state.is_idle()));
+    }
+
+    /// Forgets what waits, and lets nobody wait any longer.
+    pub(super) fn end(&self) {
+        let mut state = locked(&self.state);
+        state.ended = true;
+        state.turns.clear();
+        state.remote = 0;
+        let lanes = std::mem::take(&mut state.lanes);
+        let is_idle = state.is_idle();
+        drop(state);
+        // Jobs hold callbacks of the application, which may come back here as they are dropped.
+        drop(lanes);
+        self.ready.notify_all();
+        if is_idle {
+            self.idle.notify_all();
+        }
+    }
+}
+
+impl<J> State<J> {
+    /// Takes the first job of the source whose turn it is.
+    fn next(&mut self) -> Option<J> {
+        let source = self.turns.pop_front()?;
+        let lane = self.lanes.get_mut(&source)?;
+        let job = lane.pop_front();
+        if lane.is_empty() {
+            self.lanes.remove(&source);
+        } else {
+            self.turns.push_back(source);
+        }
+        self.remote -= usize::from(source.is_some());
+        self.running += 1;
+        job
+    }
+
+    fn len(&self) -> usize {
+        self.remote + self.lanes.get(&None).map_or(0, VecDeque::len)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.turns.is_empty() && self.running == 0
+    }
+}

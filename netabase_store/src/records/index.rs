@@ -1,0 +1,262 @@
+//! What is known of every row without reading it: its distance, its size, its expiry, and whose it is.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Bound,
+};
+
+use libp2p_identity::PeerId;
+
+use super::{clock::Unix, hashing::Places, row::Place};
+
+const NANOS: u64 = 1_000_000_000;
+
+/// What is known of a row. An expiry in whole seconds, rounded up, and 0 for none: a row may be
+/// looked at a second late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Meta {
+    pub(super) bytes: u32,
+    expires: u32,
+    pub(super) publisher: Who,
+    pub(super) source: Who,
+}
+
+impl Meta {
+    pub(super) fn new(bytes: usize, expires: Option<Unix>) -> Self {
+        let expires = expires.map_or(0, |at| seconds(at).max(1));
+        Self {
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+            expires,
+            ..Self::default()
+        }
+    }
+}
+
+/// Returns the second that a time lies in or ends.
+fn seconds(at: Unix) -> u32 {
+    u32::try_from(at.div_ceil(NANOS)).unwrap_or(u32::MAX)
+}
+
+/// The rows of one kind, by distance from this node: its own, and those of others.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    own: Pool,
+    others: Pool,
+}
+
+/// Rows by distance, and by expiry.
+#[derive(Debug, Default)]
+struct Pool {
+    rows: HashMap<Place, Meta, Places>,
+    order: BTreeSet<Place>,
+    expiring: BTreeSet<(u32, Place)>,
+    bytes: u64,
+}
+
+impl Index {
+    pub(super) fn get(&self, at: Place) -> Option<(Meta, Owner)> {
+        match self.others.rows.get(&at) {
+            Some(meta) => Some((*meta, Owner::Other)),
+            None => self.own.rows.get(&at).map(|meta| (*meta, Owner::This)),
+        }
+    }
+
+    pub(super) fn contains(&self, at: Place) -> bool {
+        self.others.rows.contains_key(&at) || self.own.rows.contains_key(&at)
+    }
+
+    /// Puts a row in its pool, and out of the other one; returns what stood there.
+    pub(super) fn insert(&mut self, at: Place, meta: Meta, owner: Owner) -> Option<Meta> {
+        let (to, from) = match owner {
+            Owner::This => (&mut self.own, &mut self.others),
+            Owner::Other => (&mut self.others, &mut self.own),
+        };
+        to.insert(at, meta).or_else(|| from.remove(at))
+    }
+
+    pub(super) fn remove(&mut self, at: Place) -> Option<Meta> {
+        self.others.remove(at).or_else(|| self.own.remove(at))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.own.rows.len() + self.others.rows.len()
+    }
+
+    pub(super) fn own_len(&self) -> usize {
+        self.own.rows.len()
+    }
+
+    pub(super) fn others_len(&self) -> usize {
+        self.others.rows.len()
+    }
+
+    pub(super) fn others_bytes(&self) -> u64 {
+        self.others.bytes
+    }
+
+    /// Returns the row that expires first, if it has by now.
+    pub(super) fn first_expired(&self, now: Unix) -> Option<Place> {
+        let other = self.others.first_expired(now);
+        other.or_else(|| self.own.first_expired(now))
+    }
+
+    /// Returns the row of others that expires first, if it has by now.
+    pub(super) fn first_expired_of_others(&self, now: Unix) -> Option<Place> {
+        self.others.first_expired(now)
+    }
+
+    /// Returns whether a row will expire.
+    pub(super) fn has_expiring(&self) -> bool {
+        !self.others.expiring.is_empty() || !self.own.expiring.is_empty()
+    }
+
+    /// Returns the row of others that is farthest from this node.
+    pub(super) fn farthest(&self) -> Option<(Place, Meta)> {
+        let place = self.others.order.last()?;
+        let meta = self.others.rows.get(place)?;
+        Some((*place, *meta))
+    }
+
+    /// Returns the nearest row that is not nearer than `from`, of either pool.
+    pub(super) fn at_or_after(&self, from: Place) -> Option<Place> {
+        let own = self.own_at_or_after(from);
+        let other = self.others_at_or_after(from);
+        match (own, other) {
+            (Some(own), Some(other)) => Some(own.min(other)),
+            (own, other) => own.or(other),
+        }
+    }
+
+    pub(super) fn own_at_or_after(&self, from: Place) -> Option<Place> {
+        first_from(&self.own.order, from)
+    }
+
+    pub(super) fn others_at_or_after(&self, from: Place) -> Option<Place> {
+        first_from(&self.others.order, from)
+    }
+
+    /// Fills the index with rows in any order; much faster than one at a time.
+    pub(super) fn fill(&mut self, own: Vec<(Place, Meta)>, others: Vec<(Place, Meta)>) {
+        self.own.fill(own);
+        self.others.fill(others);
+    }
+}
+
+fn first_from(order: &BTreeSet<Place>, from: Place) -> Option<Place> {
+    let range = (Bound::Included(from), Bound::Unbounded);
+    order.range(range).next().copied()
+}
+
+impl Pool {
+    fn fill(&mut self, rows: Vec<(Place, Meta)>) {
+        self.bytes = rows.iter().map(|(_, meta)| u64::from(meta.bytes)).sum();
+        let expiring = rows.iter().filter(|(_, meta)| meta.expires != 0);
+        self.expiring = expiring.map(|(at, meta)| (meta.expires, *at)).collect();
+        self.order = rows.iter().map(|(at, _)| *at).collect();
+        self.rows = rows.into_iter().collect();
+    }
+
+    fn first_expired(&self, now: Unix) -> Option<Place> {
+        let (at, place) = self.expiring.first()?;
+        (u64::from(*at) <= now / NANOS).then_some(*place)
+    }
+
+    fn insert(&mut self, at: Place, meta: Meta) -> Option<Meta> {
+        let before = self.rows.insert(at, meta);
+        self.bytes += u64::from(meta.bytes);
+        match before {
+            Some(before) => self.forget(at, before, meta.expires),
+            None => drop(self.order.insert(at)),
+        }
+        if meta.expires != 0 && before.is_none_or(|before| before.expires != meta.expires) {
+            self.expiring.insert((meta.expires, at));
+        }
+        before
+    }
+
+    fn remove(&mut self, at: Place) -> Option<Meta> {
+        let before = self.rows.remove(&at)?;
+        self.order.remove(&at);
+        self.forget(at, before, 0);
+        Some(before)
+    }
+
+    fn forget(&mut self, at: Place, before: Meta, expires: u32) {
+        self.bytes -= u64::from(before.bytes);
+        if before.expires != 0 && before.expires != expires {
+            self.expiring.remove(&(before.expires, at));
+        }
+    }
+}
+
+/// Whose a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// This node published it, or is among the providers.
+    This,
+    /// Others did.
+    Other,
+}
+
+/// A peer by its number in [`Peers`]; 0 is nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Who(u32);
+
+/// The peers that rows are of, each with how many.
+#[derive(Debug, Default)]
+pub(super) struct Peers {
+    numbers: HashMap<PeerId, Who>,
+    peers: Vec<Option<(PeerId, u32)>>,
+    free: Vec<Who>,
+}
+
+impl Peers {
+    /// Returns the number of a peer that rows are of, and how many.
+    pub(super) fn find(&self, peer: &PeerId) -> Option<(Who, usize)> {
+        let who = *self.numbers.get(peer)?;
+        let (_, count) = self.peers.get(slot(who)?)?.as_ref()?;
+        Some((who, usize::try_from(*count).unwrap_or(usize::MAX)))
+    }
+
+    /// Counts one more row of a peer.
+    pub(super) fn add(&mut self, peer: Option<&PeerId>) -> Who {
+        let Some(peer) = peer else {
+            return Who::default();
+        };
+        if let Some(who) = self.numbers.get(peer) {
+            if let Some(Some((_, count))) = slot(*who).and_then(|at| self.peers.get_mut(at)) {
+                *count = count.saturating_add(1);
+            }
+            return *who;
+        }
+        let who = self.free.pop().unwrap_or_else(|| {
+            self.peers.push(None);
+            Who(u32::try_from(self.peers.len()).expect("fewer peers than rows"))
+        });
+        if let Some(entry) = slot(who).and_then(|at| self.peers.get_mut(at)) {
+            *entry = Some((*peer, 1));
+        }
+        self.numbers.insert(*peer, who);
+        who
+    }
+
+    /// Counts one row less.
+    pub(super) fn remove(&mut self, who: Who) {
+        let Some(entry) = slot(who).and_then(|at| self.peers.get_mut(at)) else {
+            return;
+        };
+        let Some((peer, count)) = entry else {
+            return;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.numbers.remove(peer);
+            *entry = None;
+            self.free.push(who);
+        }
+    }
+}
+
+fn slot(who: Who) -> Option<usize> {
+    usize::try_from(who.0.checked_sub(1)?).ok()
+}

@@ -1,0 +1,28 @@
+//! What the record store for libp2p promises: as libp2p's own in strict mode, better by default, and
+//! through restarts, kills, failing disks and damage.
+#![expect(clippy::indexing_slicing, reason = "a wrong place is a failed test")]
+
+#[path = "sync/conformance.rs"]
+mod conformance;
+#[path = "sync/damage.rs"]
+mod damage;
+#[path = "sync/disk.rs"]
+mod disk;
+#[path = "sync/durability.rs"]
+mod durability;
+#[path = "sync/findings.rs"]
+mod findings;
+#[path = "sync/kills.rs"]
+mod kills;
+#[path = "sync/model.rs"]
+mod model;
+#[path = "sync/others.rs"]
+mod others;
+#[path = "sync/quotas.rs"]
+mod quotas;
+#[path = "sync/regressions.rs"]
+mod regressions;
+#[path = "sync/sharing.rs"]
+mod sharing;
+#[path = "sync/subject.rs"]
+mod subject;
