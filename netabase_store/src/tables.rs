@@ -64,6 +64,13 @@ pub(crate) struct IndexTable {
 impl Layout {
     /// Numbers the tables of a definition; the description comes first, and last, where there are
     /// any, Kademlia's records.
+    #[cfg_attr(
+        feature = "libp2p",
+        expect(
+            unused_variables,
+            reason = "with the feature there always is a table of records"
+        )
+    )]
     pub(crate) fn new(schema: &DefinitionSchema, has_records: bool) -> Self {
         let mut names = vec![META_TABLE.to_owned()];
         let mut number = |name: &str| {
@@ -75,12 +82,17 @@ impl Layout {
         let models = schema.models.iter();
         let models = models.map(|model| Arc::new(ModelTables::new(model, &types, &mut number)));
         let models = models.collect();
-        let records = (has_records || cfg!(feature = "libp2p")).then(|| number(RECORDS_TABLE));
+        #[cfg(feature = "libp2p")]
+        let records = number(RECORDS_TABLE);
+        #[cfg(not(feature = "libp2p"))]
+        if has_records {
+            number(RECORDS_TABLE);
+        }
         Self {
             tables: Arc::new(TableSet::new(names)),
             models,
             #[cfg(feature = "libp2p")]
-            records: records.expect("with the feature there is a table of records"),
+            records,
         }
     }
 

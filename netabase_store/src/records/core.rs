@@ -239,6 +239,17 @@ impl<B: Backend> Core<B> {
         }
     }
 
+    /// Returns a row as it will be on disk, without holding the lock meanwhile; none also where the
+    /// engine fails, which is counted.
+    pub(super) fn row_now(&self, row: RowKey) -> Option<Vec<u8>> {
+        let waiting = self.lock().state.overlay.get(row).map(own);
+        let Ok(bytes) = waiting.map_or_else(|| self.row(row), Ok) else {
+            self.lock().state.read_failed();
+            return None;
+        };
+        bytes
+    }
+
     pub(super) fn with_row<R>(
         &self,
         row: RowKey,
@@ -284,4 +295,8 @@ impl<B: Backend> Core<B> {
         drop(ended.unwrap_or_else(PoisonError::into_inner));
         Ok(())
     }
+}
+
+fn own(bytes: Option<&[u8]>) -> Option<Vec<u8>> {
+    bytes.map(<[u8]>::to_vec)
 }

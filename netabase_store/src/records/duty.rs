@@ -11,7 +11,6 @@ use super::{
     republish::{Announcement, AnnouncementKind, ReplicaPage, Schedule},
     row::{RecordRow, Tag},
     schedule::tag,
-    state::Disk,
 };
 use crate::backends::Backend;
 
@@ -53,13 +52,7 @@ impl<B: Backend> Schedule for KadStore<B> {
         let mut page = ReplicaPage::default();
         for at in places {
             let row = core.row_key(Tag::Record, at);
-            let edit = core
-                .lock()
-                .state
-                .overlay
-                .get(row)
-                .map(|edit| edit.map(<[u8]>::to_vec));
-            let Ok(Some(bytes)) = edit.map_or_else(|| core.row(row), Ok) else {
+            let Some(bytes) = core.row_now(row) else {
                 continue;
             };
             let decoded = match RecordRow::decode(row, &bytes) {

@@ -7,7 +7,6 @@ use libp2p_kad::{ProviderRecord, Record, RecordKey};
 use super::{
     core::Shared,
     row::{Place, ProvidersRow, RecordRow, Tag},
-    state::Disk,
 };
 use crate::backends::Backend;
 
@@ -27,22 +26,10 @@ impl<B: Backend> Records<B> {
 
     fn step(&mut self) -> Option<Option<Record>> {
         let core = &self.shared.core;
-        let mut guarded = core.lock();
-        let state = &mut guarded.state;
-        let at = state.records.at_or_after(self.next?);
+        let at = core.lock().state.records.at_or_after(self.next?);
         self.next = at.and_then(Place::next);
-        let row = state.row_key(Tag::Record, at?);
-        let edit = state.overlay.get(row).map(|edit| edit.map(<[u8]>::to_vec));
-        drop(guarded);
-        let read = match edit {
-            Some(edit) => Ok(edit),
-            None => core.row(row),
-        };
-        let Ok(bytes) = read else {
-            core.lock().state.read_failed();
-            return Some(None);
-        };
-        let Some(bytes) = bytes else {
+        let row = core.row_key(Tag::Record, at?);
+        let Some(bytes) = core.row_now(row) else {
             return Some(None);
         };
         match RecordRow::decode(row, &bytes) {
@@ -86,22 +73,10 @@ impl<B: Backend> Provided<B> {
 
     fn step(&mut self) -> Option<Option<ProviderRecord>> {
         let core = &self.shared.core;
-        let mut guarded = core.lock();
-        let state = &mut guarded.state;
-        let at = state.providers.own_at_or_after(self.next?);
+        let at = core.lock().state.providers.own_at_or_after(self.next?);
         self.next = at.and_then(Place::next);
-        let row = state.row_key(Tag::Providers, at?);
-        let edit = state.overlay.get(row).map(|edit| edit.map(<[u8]>::to_vec));
-        drop(guarded);
-        let read = match edit {
-            Some(edit) => Ok(edit),
-            None => core.row(row),
-        };
-        let Ok(bytes) = read else {
-            core.lock().state.read_failed();
-            return Some(None);
-        };
-        let Some(bytes) = bytes else {
+        let row = core.row_key(Tag::Providers, at?);
+        let Some(bytes) = core.row_now(row) else {
             return Some(None);
         };
         match ProvidersRow::decode(row, &bytes) {
