@@ -248,20 +248,24 @@ impl Running {
         self.call(learn).await;
     }
 
+    /// Waits for the next event of a query.
+    pub(crate) async fn next_event(&mut self) -> kad::Event {
+        let event = timeout(PATIENCE, self.events.recv()).await;
+        event
+            .expect("something happens in time")
+            .expect("the node runs")
+    }
+
     /// Waits for the end of a query and returns all that it found.
     pub(crate) async fn results(&mut self, id: QueryId) -> Vec<QueryResult> {
         let mut results = Vec::new();
         loop {
-            let event = timeout(PATIENCE, self.events.recv()).await;
-            let event = event
-                .expect("the query ends in time")
-                .expect("the node runs");
             let kad::Event::OutboundQueryProgressed {
                 id: of,
                 result,
                 step,
                 ..
-            } = event
+            } = self.next_event().await
             else {
                 continue;
             };
