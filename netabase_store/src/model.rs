@@ -54,7 +54,11 @@ pub trait NetabaseModelTrait<D>: DefinedIn<D> + Sized + 'static {
     label = "not in the module of `{D}`",
     note = "move the model into the module, or list it: `#[netabase_definition_module({D}, Keys, models(path::{Self}))]`"
 )]
-pub trait DefinedIn<D>: Into<D> {}
+pub trait DefinedIn<D>: Sized {
+    /// Returns the record as one of the definition.
+    #[doc(hidden)]
+    fn __into_definition(self) -> D;
+}
 
 /// A generated newtype over the value of a primary key or an index.
 pub trait KeyNewtype:

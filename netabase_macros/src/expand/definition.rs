@@ -175,11 +175,27 @@ fn each(
 
 fn defined(definition: &Definition, member: &Member) -> TokenStream {
     let Definition { ident, root, .. } = definition;
-    let Member { path, cfgs, .. } = member;
+    let Member {
+        variant,
+        path,
+        cfgs,
+        repeated,
+        ..
+    } = member;
+    let into = if *repeated {
+        // The definition is refused already, for one reason.
+        quote!(::core::unreachable!())
+    } else {
+        quote!(#ident::#variant(self))
+    };
     quote! {
         #(#cfgs)*
         #[automatically_derived]
-        impl #root::DefinedIn<#ident> for #path {}
+        impl #root::DefinedIn<#ident> for #path {
+            fn __into_definition(self) -> #ident {
+                #into
+            }
+        }
     }
 }
 

@@ -104,10 +104,18 @@ pub mod blog {
             }
         }
         #[automatically_derived]
-        impl ::netabase_store::__private::DefinedIn<Blog> for User {}
+        impl ::netabase_store::__private::DefinedIn<Blog> for User {
+            fn __into_definition(self) -> Blog {
+                Blog::User(self)
+            }
+        }
         #[cfg(feature = "posts")]
         #[automatically_derived]
-        impl ::netabase_store::__private::DefinedIn<Blog> for Post {}
+        impl ::netabase_store::__private::DefinedIn<Blog> for Post {
+            fn __into_definition(self) -> Blog {
+                Blog::Post(self)
+            }
+        }
         #[automatically_derived]
         impl ::core::convert::From<User> for Blog {
             fn from(__nb_record: User) -> Self {

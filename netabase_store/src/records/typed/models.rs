@@ -64,7 +64,7 @@ impl<D> ModelVisitor<D> for Decode<'_, D> {
         }
         if let Some(model) = self.layout.model(M::DISCRIMINANT) {
             let decoded = decode_as::<D, M>(&model.rows, self.address.primary, self.value);
-            self.decoded = Some(decoded.map(Into::into));
+            self.decoded = Some(decoded.map(M::__into_definition));
         }
         Ok(())
     }
