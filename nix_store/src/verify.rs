@@ -34,7 +34,7 @@ const BATCH: usize = 16;
 /// How many bytes are read before results are told, at the latest.
 const RESULT_BYTES: u64 = 4 << 20;
 
-/// How many messages with results wait for whoever is told of the progress.
+/// How many results of small objects wait for whoever is told of the progress.
 const RESULTS_MAX: usize = 64;
 
 /// What is verified.
@@ -169,7 +169,7 @@ fn check_all(
     paths: &[StorePath],
     progress: &mut dyn FnMut(&VerifyProgress<'_>),
 ) -> Result<VerifyReport> {
-    let (sender, results) = sync_channel(RESULTS_MAX);
+    let (sender, results) = sync_channel(RESULTS_MAX / BATCH);
     let next = AtomicUsize::new(0);
     let checker = Checker::new(store, options, paths);
     std::thread::scope(|scope| {
