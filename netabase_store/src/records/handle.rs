@@ -27,7 +27,7 @@ use crate::{
 /// is dropped.
 ///
 /// No method but [`flush`](Self::flush) waits for the disk to write, unless the durability is
-/// [`Sync`](RecordDurability::Sync): writes gather in memory, a thread commits them together. When
+/// [`Sync`](super::RecordDurability::Sync): writes gather in memory, a thread commits them together. When
 /// too much gathers, writes are refused.
 ///
 /// ```
