@@ -31,7 +31,14 @@ pub(super) struct Folder {
 /// The right to write, given back on drop.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A process that is just being started has the file too: closing ours would not unlock it.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Folder {
@@ -135,7 +142,7 @@ impl Folder {
         let fd = fs::openat(&self.fd, LOCK, flags | OFlags::NONBLOCK, mode);
         let file = File::from(fd.map_err(|source| io("open", &path, source))?);
         file.lock().map_err(|source| io("lock", &path, source))?;
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
     }
 
     /// Puts a file there at once: after a crash it is the former one, or the new one as a whole.

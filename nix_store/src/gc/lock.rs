@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "the lock is released on drop"]
 pub struct GcLock {
-    _file: File,
+    file: File,
 }
 
 impl GcLock {
@@ -38,7 +38,7 @@ impl GcLock {
     pub fn shared(layout: &StoreLayout) -> Result<Self> {
         let (file, path) = open(layout)?;
         retry(|| file.lock_shared()).map_err(failed("lock", &path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Waits until nobody else holds the lock, and keeps everybody away.
@@ -54,7 +54,7 @@ impl GcLock {
         let (file, path) = open(layout)?;
         retry(|| file.lock()).map_err(failed("lock", &path))?;
         make_socket(layout)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Keeps everybody away as [`exclusive`](Self::exclusive) does, or returns nothing where
@@ -63,10 +63,18 @@ impl GcLock {
         make_socket(layout)?;
         let (file, path) = open(layout)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed("lock", &path)(error)),
         }
+    }
+}
+
+impl Drop for GcLock {
+    fn drop(&mut self) {
+        // A process that this one is just starting has the file too until it runs its program:
+        // closing ours would not unlock it. What cannot be unlocked is so when both are closed.
+        let _ = self.file.unlock();
     }
 }
 
