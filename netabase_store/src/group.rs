@@ -307,7 +307,7 @@ mod tests {
         };
         Inner::new(
             MemoryBackend::new(),
-            Layout::new(&schema, false),
+            Layout::new(&schema),
             Settings::default(),
         )
     }

@@ -17,7 +17,7 @@ use crate::{
         DefinitionSchema,
         compare::{Comparison, compare},
     },
-    tables::{IndexTable, Layout, META_TABLE, RECORDS_TABLE},
+    tables::{IndexTable, Layout, META_TABLE},
     txn::WriteCore,
 };
 
@@ -28,9 +28,9 @@ pub(crate) fn open_inner<D: NetabaseDefinitionTrait, B: Backend>(
     create: bool,
 ) -> Result<Arc<Inner<B>>> {
     let schema = D::schema();
-    let has_records = has_records(&backend)?;
-    let layout = Layout::new(&schema, has_records);
-    let stored = read_stored(&backend, &layout.tables, &settings)?;
+    let names = backend.table_names()?;
+    let layout = Layout::of_store(&schema, &names);
+    let stored = read_stored(&backend, &names, &layout.tables, &settings)?;
     let read_only = settings.read_only;
     let inner = Inner::new(backend, layout, settings);
     match stored {
@@ -48,19 +48,13 @@ pub(crate) fn open_inner<D: NetabaseDefinitionTrait, B: Backend>(
     Ok(inner)
 }
 
-/// Returns whether Kademlia keeps records in a store: a copy of it has them too.
-pub(crate) fn has_records<B: Backend>(backend: &B) -> Result<bool> {
-    let names = backend.table_names()?;
-    Ok(names.iter().any(|name| name == RECORDS_TABLE))
-}
-
-/// Reads the description of a store; none where the engine holds no table at all.
+/// Reads the description of a store whose engine holds the tables `names`; none where it holds none.
 pub(crate) fn read_stored<B: Backend>(
     backend: &B,
+    names: &[String],
     tables: &Arc<TableSet>,
     settings: &Settings,
 ) -> Result<Option<Stored>> {
-    let names = backend.table_names()?;
     if !names.iter().any(|name| name == META_TABLE) {
         return match names.first() {
             None => Ok(None),

@@ -109,7 +109,8 @@ impl<B: OpenBackend> RawStore<B> {
             folder: None,
         };
         let described = Arc::new(TableSet::new(vec![META_TABLE.to_owned()]));
-        let Some(stored) = read_stored(&backend, &described, &settings)? else {
+        let names = backend.table_names()?;
+        let Some(stored) = read_stored(&backend, &names, &described, &settings)? else {
             let what = "it is empty".to_owned();
             return Err(StoreError::NotAStore {
                 path: settings.path,
@@ -121,7 +122,7 @@ impl<B: OpenBackend> RawStore<B> {
             let (table, key) = (META_TABLE.to_owned(), "schema".to_owned());
             EncodingDecodingError::BincodeDecode { table, key, source }
         })?;
-        let inner = Inner::new(backend, Layout::new(&stored.schema, false), settings);
+        let inner = Inner::new(backend, Layout::new(&stored.schema), settings);
         let (schema, format, pending) = (stored.schema, stored.format, stored.rebuild);
         Ok(Self {
             inner,

@@ -109,7 +109,7 @@ impl<D: NetabaseDefinitionTrait> Store<D, MemoryBackend> {
     )]
     pub fn new() -> Self {
         let schema = D::schema();
-        let layout = Layout::new(&schema, false);
+        let layout = Layout::new(&schema);
         let inner = Inner::new(MemoryBackend::new(), layout, Settings::default());
         // A new store in memory has nothing to compare with, and its engine does not fail.
         let written = meta::write_schema(&inner, &schema);

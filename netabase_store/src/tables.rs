@@ -22,9 +22,6 @@ pub(crate) const META: TableId = TableId(0);
 pub(crate) struct Layout {
     pub(crate) tables: Arc<TableSet>,
     pub(crate) models: Vec<Arc<ModelTables>>,
-    /// The table of Kademlia's records, which follows those of the models.
-    #[cfg(feature = "libp2p")]
-    pub(crate) records: TableId,
 }
 
 /// The tables of one model.
@@ -62,16 +59,16 @@ pub(crate) struct IndexTable {
 }
 
 impl Layout {
-    /// Numbers the tables of a definition; the description comes first, and last, where there are
-    /// any, Kademlia's records.
-    #[cfg_attr(
-        feature = "libp2p",
-        expect(
-            unused_variables,
-            reason = "with the feature there always is a table of records"
-        )
-    )]
-    pub(crate) fn new(schema: &DefinitionSchema, has_records: bool) -> Self {
+    /// Numbers the tables of a definition; the description comes first.
+    pub(crate) fn new(schema: &DefinitionSchema) -> Self {
+        Self::of_store(schema, &[])
+    }
+
+    /// Numbers the tables of a definition in a store that has the tables `names`. Last, where there
+    /// are any or can be, come Kademlia's records: a copy of the store has them too.
+    pub(crate) fn of_store(schema: &DefinitionSchema, names: &[String]) -> Self {
+        let has_records =
+            cfg!(feature = "libp2p") || names.iter().any(|name| name == RECORDS_TABLE);
         let mut names = vec![META_TABLE.to_owned()];
         let mut number = |name: &str| {
             names.push(name.to_owned());
@@ -82,18 +79,20 @@ impl Layout {
         let models = schema.models.iter();
         let models = models.map(|model| Arc::new(ModelTables::new(model, &types, &mut number)));
         let models = models.collect();
-        #[cfg(feature = "libp2p")]
-        let records = number(RECORDS_TABLE);
-        #[cfg(not(feature = "libp2p"))]
         if has_records {
             number(RECORDS_TABLE);
         }
         Self {
             tables: Arc::new(TableSet::new(names)),
             models,
-            #[cfg(feature = "libp2p")]
-            records,
         }
+    }
+
+    /// Returns the table of Kademlia's records.
+    #[cfg(feature = "libp2p")]
+    pub(crate) fn records(&self) -> TableId {
+        let last = u16::try_from(self.tables.len() - 1);
+        TableId(last.expect("a definition has fewer than 65,535 tables"))
     }
 
     /// Returns the tables of a model.

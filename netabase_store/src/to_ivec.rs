@@ -81,7 +81,7 @@ fn tables_of<D, M: NetabaseModelTrait<D>>() -> Arc<ModelTables> {
         models,
         types: types.into_named(),
     };
-    let layout = Layout::new(&schema, false);
+    let layout = Layout::new(&schema);
     let first = layout.models.into_iter().next();
     first.expect("a layout has the tables of every model it is made of")
 }

@@ -19,6 +19,7 @@ use netabase_store::{
     netabase_definition_module,
     records::{KadStore, ManualClock, RecordDurability, RecordStoreConfig},
 };
+pub use netabase_tests::Random;
 use tempfile::TempDir;
 
 #[netabase_definition_module(NotesDefinition, NotesKeys)]
@@ -267,30 +268,5 @@ pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(Instant::now() < until, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// Numbers that look random and are the same every time.
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// Starts a sequence.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Returns the next number (`SplitMix64`).
-    pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Returns a number below `end`, which is not 0.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.number() % end
     }
 }

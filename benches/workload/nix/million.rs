@@ -16,7 +16,10 @@ use super::{
     process::netabase,
     race::{self, Goal},
 };
-use crate::report::{head, row};
+use crate::{
+    Random,
+    report::{head, row},
+};
 
 /// How many paths there are.
 const PATHS: u32 = 1_000_000;
@@ -111,7 +114,7 @@ impl Place {
 
     fn path(&self, number: u32) -> String {
         let mut digest = String::new();
-        let mut random = Random(u64::from(number));
+        let mut random = Random::new(u64::from(number));
         for _ in 0..32 {
             let digit = usize::try_from(random.below(32)).unwrap();
             digest.push(char::from(b"0123456789abcdfghijklmnpqrsvwxyz"[digit]));
@@ -123,7 +126,7 @@ impl Place {
         let command = self.netabase(&["import", "path-info", "-", "--db", &self.db]);
         measured(&command, |child| {
             let mut out = BufWriter::new(child.stdin.take().unwrap());
-            let mut random = Random(1);
+            let mut random = Random::new(1);
             for number in 0..self.count {
                 let entry = self.entry(number, &mut random);
                 out.write_all(entry.as_bytes()).unwrap();
@@ -141,7 +144,7 @@ impl Place {
             } else {
                 number
             };
-            others.push(random.below(most));
+            others.push(u32::try_from(random.below(u64::from(most))).unwrap());
         }
         let quoted = |other: &u32| format!("\"{}\"", self.path(*other));
         let references = others.iter().map(quoted).collect::<Vec<_>>().join(",");
@@ -226,17 +229,4 @@ fn peak_kib(status: &str) -> u64 {
         thread::sleep(LOOK);
     }
     peak
-}
-
-/// Numbers that are the same in every run (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u32) -> u32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        u32::try_from((mixed ^ (mixed >> 31)) % u64::from(bound)).unwrap()
-    }
 }

@@ -10,10 +10,10 @@ use libp2p_kad::{
 
 use super::{
     keys, ours, provider, records,
-    table::{Bound, Goals, median, nanos},
+    table::{Bound, Goals, nanos},
     theirs, wide,
 };
-use crate::report::Settings;
+use crate::report::{Settings, median};
 
 /// How many writes come at once: fewer than wait for the disk at most.
 const BURST: usize = 4096;
@@ -24,7 +24,7 @@ struct Pair(Vec<f64>, Vec<f64>);
 
 impl Pair {
     fn add(&mut self, goals: &mut Goals, what: &str, bound: f64) {
-        let (ours, theirs) = (median(self.0.clone()), median(self.1.clone()));
+        let (ours, theirs) = (median(&self.0), median(&self.1));
         let text = (nanos(ours), nanos(theirs));
         goals.add(what, text, (ours / theirs, "times"), Bound::AtMost(bound));
     }

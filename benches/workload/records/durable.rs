@@ -7,10 +7,10 @@ use libp2p_kad::Record;
 
 use super::{
     keys, ours, records,
-    table::{Bound, Goals, median},
+    table::{Bound, Goals},
     wide,
 };
-use crate::report::Settings;
+use crate::report::{Settings, median};
 
 const TABLE: redb::TableDefinition<&[u8], &[u8]> = redb::TableDefinition::new("records");
 
@@ -34,7 +34,7 @@ pub fn run(settings: &Settings, goals: &mut Goals) {
         store.flush().unwrap();
         batched.push(records.len() as f64 / begun.elapsed().as_secs_f64());
     }
-    let (ours, theirs) = (median(batched), median(naive));
+    let (ours, theirs) = (median(&batched), median(&naive));
     let text = (
         format!("{ours:.0}/s"),
         format!("{theirs:.0}/s, redb, each its commit"),
@@ -84,7 +84,7 @@ pub fn open(settings: &Settings, goals: &mut Goals) {
         millis.push(begun.elapsed().as_secs_f64() * 1e3);
         assert_eq!(store.health().records, records.len());
     }
-    let millis = median(millis);
+    let millis = median(&millis);
     let text = (format!("{millis:.0} ms"), String::new());
     goals.add("open", text, (millis, "ms"), Bound::AtMost(300.0));
 }

@@ -14,10 +14,10 @@ use libp2p_identity::PeerId;
 
 use super::{
     keys, ours, records,
-    table::{Bound, Goals, median},
+    table::{Bound, Goals},
     theirs, wide,
 };
-use crate::report::Settings;
+use crate::report::{Settings, median};
 
 /// How many requests are under way at once.
 const IN_FLIGHT: usize = 64;
@@ -38,7 +38,7 @@ pub fn run(settings: &Settings, goals: &mut Goals) {
         let store = |local| ours(folder.path(), local, wide());
         a.push(runtime.block_on(throughput(&names, store)));
     }
-    let (ours, theirs) = (median(a), median(b));
+    let (ours, theirs) = (median(&a), median(&b));
     let text = (format!("{ours:.0}/s"), format!("{theirs:.0}/s"));
     let figure = (ours / theirs, "times");
     goals.add(

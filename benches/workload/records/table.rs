@@ -70,13 +70,6 @@ impl fmt::Display for Goals {
     }
 }
 
-/// Returns the middle of some figures.
-#[must_use]
-pub fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
-}
-
 /// Returns nanoseconds as text.
 #[must_use]
 pub fn nanos(figure: f64) -> String {

@@ -43,7 +43,7 @@ impl<B: OpenBackend> RawStore<B> {
                 path: partial.to_path_buf(),
                 ..Settings::default()
             };
-            let inner = Inner::new(backend, Layout::new(schema, false), settings);
+            let inner = Inner::new(backend, Layout::new(schema), settings);
             meta::write_schema(&inner, schema)?;
             let rebuild = BTreeSet::new();
             let mut loader = RawLoader {

@@ -233,7 +233,7 @@ impl<B: Backend> Core<B> {
             Ok(decoded) if decoded.key == key.as_ref() => Some(decoded.to_record(&self.anchor)),
             Ok(_) => None,
             Err(why) => {
-                self.change(|state| state.set_aside(row, self, why));
+                self.look(|state| state.set_aside(row, self, why));
                 None
             }
         }
@@ -255,7 +255,7 @@ impl<B: Backend> Core<B> {
         row: RowKey,
         read: impl FnOnce(&[u8]) -> R,
     ) -> Result<Option<R>> {
-        let table = self.inner.layout.records;
+        let table = self.inner.layout.records();
         self.inner.snapshot()?.get(table, &row.bytes(), read)
     }
 }

@@ -58,7 +58,7 @@ impl<B: Backend> Schedule for KadStore<B> {
             let decoded = match RecordRow::decode(row, &bytes) {
                 Ok(decoded) => decoded,
                 Err(why) => {
-                    core.change(|state| state.set_aside(row, &**core, why));
+                    core.look(|state| state.set_aside(row, &**core, why));
                     continue;
                 }
             };

@@ -52,7 +52,7 @@ pub(super) fn load<B: Backend>(
         announced: Vec::new(),
         aside: Vec::new(),
     };
-    let mut rows = snapshot.rows(inner.layout.records, &Span::ALL)?;
+    let mut rows = snapshot.rows(inner.layout.records(), &Span::ALL)?;
     while rows
         .step(End::Front, |key, row| load.row(key, row))?
         .is_some()
@@ -66,7 +66,7 @@ fn read_description<B: Backend>(
     snapshot: &Arc<B::Snapshot>,
     inner: &Arc<Inner<B>>,
 ) -> Result<Option<Description>> {
-    let table = inner.layout.records;
+    let table = inner.layout.records();
     let key = DESCRIPTION.bytes();
     let damaged = || -> NetabaseError {
         let (table, key) = (RECORDS_TABLE.to_owned(), "description".to_owned());
@@ -94,7 +94,7 @@ struct SnapshotRows<'a, B: Backend>(&'a Arc<B::Snapshot>, &'a Arc<Inner<B>>);
 impl<B: Backend> Disk for SnapshotRows<'_, B> {
     fn row(&self, row: RowKey) -> Result<Option<Vec<u8>>> {
         self.0
-            .get(self.1.layout.records, &row.bytes(), <[u8]>::to_vec)
+            .get(self.1.layout.records(), &row.bytes(), <[u8]>::to_vec)
     }
 }
 

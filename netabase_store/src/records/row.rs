@@ -16,6 +16,8 @@
 //! Integers are big-endian; bytes follow their length, a `u32`; what may be absent follows a byte that
 //! is 0 or 1.
 
+use std::sync::LazyLock;
+
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 use libp2p_kad::{ProviderRecord, Record, RecordKey};
@@ -348,7 +350,7 @@ fn open(row: RowKey, bytes: &[u8]) -> Result<Reader<'_>, RowError> {
     let (body, sum) = bytes
         .split_last_chunk::<ROW_CHECKSUM_BYTES>()
         .ok_or(RowError::Short)?;
-    if seed().row(&row.bytes(), body) != *sum {
+    if SEED.row(&row.bytes(), body) != *sum {
         return Err(RowError::Checksum);
     }
     match body.split_first() {
@@ -358,9 +360,7 @@ fn open(row: RowKey, bytes: &[u8]) -> Result<Reader<'_>, RowError> {
     }
 }
 
-fn seed() -> TableSeed {
-    TableSeed::of(RECORDS_TABLE)
-}
+static SEED: LazyLock<TableSeed> = LazyLock::new(|| TableSeed::of(RECORDS_TABLE));
 
 struct Writer(Vec<u8>);
 
@@ -401,7 +401,7 @@ impl Writer {
     }
 
     fn seal(mut self, row: RowKey) -> Vec<u8> {
-        let sum = seed().row(&row.bytes(), &self.0);
+        let sum = SEED.row(&row.bytes(), &self.0);
         self.0.extend_from_slice(&sum);
         self.0
     }

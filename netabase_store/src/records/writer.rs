@@ -194,7 +194,7 @@ impl<B: Backend> Core<B> {
         });
         let edits: TableEdits = edits.collect();
         let set = WriteSet {
-            tables: [(self.inner.layout.records, Arc::new(edits))].into(),
+            tables: [(self.inner.layout.records(), Arc::new(edits))].into(),
         };
         let durability = match self.durability {
             RecordDurability::Volatile => Durability::None,

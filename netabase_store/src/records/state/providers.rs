@@ -76,15 +76,13 @@ impl State {
     ) -> Option<Provider> {
         let mut expires = expires.map(|at| self.anchor.unix(at));
         if !self.config.strict {
-            if expires.is_some_and(|at| at <= self.now()) {
+            let now = self.now();
+            if expires.is_some_and(|at| at <= now) {
                 return None;
             }
             if peer != self.local {
-                expires = Some(
-                    expires
-                        .unwrap_or(Unix::MAX)
-                        .min(self.latest_expiry(self.now())),
-                );
+                let latest = self.latest_expiry(now);
+                expires = Some(expires.unwrap_or(Unix::MAX).min(latest));
             }
             self.cap_addresses(&peer, &mut addresses);
         }

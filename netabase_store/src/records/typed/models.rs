@@ -22,7 +22,7 @@ pub(super) struct Models<D> {
 impl<D: NetabaseDefinitionTrait> Models<D> {
     pub(super) fn new() -> Self {
         Self {
-            layout: Layout::new(&D::schema(), false),
+            layout: Layout::new(&D::schema()),
             definition: PhantomData,
         }
     }

@@ -103,7 +103,7 @@ fn sealed(version: u16, primary: &[u8], user: &User) -> Vec<u8> {
     for model in &mut schema.models {
         model.version = version;
     }
-    let layout = crate::tables::Layout::new(&schema, false);
+    let layout = crate::tables::Layout::new(&schema);
     let rows = &layout.model("User").unwrap().rows;
     let mut value = Vec::new();
     let payload = |writer: &mut crate::ValueWriter<'_>| {
