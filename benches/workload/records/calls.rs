@@ -13,7 +13,10 @@ use super::{
     table::{Bound, Goals, nanos},
     theirs, wide,
 };
-use crate::report::{Settings, median};
+use crate::{
+    Random,
+    report::{Settings, median},
+};
 
 /// How many writes come at once: fewer than wait for the disk at most.
 const BURST: usize = 4096;
@@ -61,6 +64,7 @@ fn reads_and_puts(
 ) {
     let records = records(names, PeerId::random());
     let absent = keys(2, names.len());
+    let asked = mixed(names);
     let mut theirs = theirs(local);
     let begun = Instant::now();
     for record in &records {
@@ -82,18 +86,28 @@ fn reads_and_puts(
         store.flush().unwrap();
     }
     put.0.push(seconds * 1e9 / names.len() as f64);
-    gets(&store, names);
-    cached.0.push(gets(&store, names));
-    cached.1.push(gets(&theirs, names));
+    gets(&store, &asked);
+    cached.0.push(gets(&store, &asked));
+    cached.1.push(gets(&theirs, &asked));
     miss.0.push(gets(&store, &absent));
     miss.1.push(gets(&theirs, &absent));
     drop(store);
     let mut config = wide();
     config.cache_bytes = 0;
     let store = ours(folder.path(), local, config);
-    gets(&store, names);
-    paged.0.push(gets(&store, names));
-    paged.1.push(gets(&theirs, names));
+    gets(&store, &asked);
+    paged.0.push(gets(&store, &asked));
+    paged.1.push(gets(&theirs, &asked));
+}
+
+/// Returns keys in another order than that in which they came.
+fn mixed(names: &[RecordKey]) -> Vec<RecordKey> {
+    let mut mixed = names.to_vec();
+    let mut random = Random::new(8);
+    for at in (1..mixed.len()).rev() {
+        mixed.swap(at, random.below(at as u64 + 1) as usize);
+    }
+    mixed
 }
 
 fn gets(store: &impl RecordStore, names: &[RecordKey]) -> f64 {

@@ -124,13 +124,17 @@ impl<B: Backend> Core<B> {
         Place::of(key.as_ref()).xor(self.origin)
     }
 
-    pub(super) fn row_key(&self, tag: Tag, at: Place) -> RowKey {
-        RowKey(tag, at.xor(self.origin))
+    pub(super) fn providers_row(&self, at: Place) -> RowKey {
+        RowKey(Tag::Providers, at.xor(self.origin))
     }
 
     /// Returns up to `limit` records of others that are not nearer than the record of `after`, without
     /// that, and whether there are more.
-    pub(super) fn page(&self, after: Option<&RecordKey>, limit: usize) -> (Vec<Place>, bool) {
+    pub(super) fn page(
+        &self,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> (Vec<(Place, RowKey)>, bool) {
         let after = after.map(|key| self.distance(key).next());
         let mut from = after.unwrap_or(Some(Place::FIRST));
         let guarded = self.lock();
@@ -139,7 +143,7 @@ impl<B: Backend> Core<B> {
             if places.len() == limit {
                 return (places, true);
             }
-            places.push(at);
+            places.extend(guarded.state.record_row(at).map(|row| (at, row)));
             from = at.next();
         }
         (places, false)
@@ -205,11 +209,9 @@ impl<B: Backend> Core<B> {
         let record = match found {
             Found::Absent => None,
             Found::Record(record) => Some(record),
-            Found::Row(bytes) => self.decode(at, key, &bytes),
-            Found::OnDisk(changes) => {
-                let read = self.with_row(self.row_key(Tag::Record, at), |bytes| {
-                    self.decode(at, key, bytes)
-                });
+            Found::Row(row, bytes) => self.decode(row, at, key, &bytes),
+            Found::OnDisk(row, changes) => {
+                let read = self.with_row(row, |bytes| self.decode(row, at, key, bytes));
                 let Ok(read) = read else {
                     self.lock().state.read_failed();
                     return None;
@@ -227,13 +229,12 @@ impl<B: Backend> Core<B> {
     }
 
     /// Makes a record of a row; a damaged one is set aside.
-    fn decode(&self, at: Place, key: &RecordKey, bytes: &[u8]) -> Option<Record> {
-        let row = self.row_key(Tag::Record, at);
+    fn decode(&self, row: RowKey, at: Place, key: &RecordKey, bytes: &[u8]) -> Option<Record> {
         match RecordRow::decode(row, bytes) {
             Ok(decoded) if decoded.key == key.as_ref() => Some(decoded.to_record(&self.anchor)),
             Ok(_) => None,
             Err(why) => {
-                self.look(|state| state.set_aside(row, self, why));
+                self.look(|state| state.set_aside(row, Some(at), self, why));
                 None
             }
         }
@@ -242,7 +243,12 @@ impl<B: Backend> Core<B> {
     /// Returns a row as it will be on disk, without holding the lock meanwhile; none also where the
     /// engine fails, which is counted.
     pub(super) fn row_now(&self, row: RowKey) -> Option<Vec<u8>> {
-        let waiting = self.lock().state.overlay.get(row).map(own);
+        let waiting = self
+            .lock()
+            .state
+            .overlay
+            .get(row)
+            .map(|edit| edit.to_bytes(row));
         let Ok(bytes) = waiting.map_or_else(|| self.row(row), Ok) else {
             self.lock().state.read_failed();
             return None;
@@ -295,8 +301,4 @@ impl<B: Backend> Core<B> {
         drop(ended.unwrap_or_else(PoisonError::into_inner));
         Ok(())
     }
-}
-
-fn own(bytes: Option<&[u8]>) -> Option<Vec<u8>> {
-    bytes.map(<[u8]>::to_vec)
 }

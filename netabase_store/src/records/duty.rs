@@ -9,7 +9,7 @@ use super::{
     handle::KadStore,
     inbound::Sink,
     republish::{Announcement, AnnouncementKind, ReplicaPage, Schedule},
-    row::{RecordRow, Tag},
+    row::RecordRow,
     schedule::tag,
 };
 use crate::backends::Backend;
@@ -50,15 +50,14 @@ impl<B: Backend> Schedule for KadStore<B> {
         let since = now.checked_sub(quiet).map(|since| core.anchor.unix(since));
         let (places, has_more) = core.page(after, limit);
         let mut page = ReplicaPage::default();
-        for at in places {
-            let row = core.row_key(Tag::Record, at);
+        for (at, row) in places {
             let Some(bytes) = core.row_now(row) else {
                 continue;
             };
             let decoded = match RecordRow::decode(row, &bytes) {
                 Ok(decoded) => decoded,
                 Err(why) => {
-                    core.look(|state| state.set_aside(row, &**core, why));
+                    core.look(|state| state.set_aside(row, Some(at), &**core, why));
                     continue;
                 }
             };

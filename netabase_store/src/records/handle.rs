@@ -124,7 +124,7 @@ impl<B: Backend> KadStore<B> {
     /// `MaxRecords` says all of this.
     pub fn put_from(&self, source: Option<PeerId>, record: Record) -> store::Result<()> {
         let core = &*self.shared.core;
-        core.write(|state| state.put(&record, source, core))
+        core.write(|state| state.put(record, source, core))
     }
 
     /// Removes the record of a key.

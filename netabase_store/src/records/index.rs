@@ -7,7 +7,11 @@ use std::{
 
 use libp2p_identity::PeerId;
 
-use super::{clock::Unix, hashing::Places, row::Place};
+use super::{
+    clock::Unix,
+    hashing::Places,
+    row::{Number, Place},
+};
 
 const NANOS: u64 = 1_000_000_000;
 
@@ -17,8 +21,12 @@ const NANOS: u64 = 1_000_000_000;
 pub(super) struct Meta {
     pub(super) bytes: u32,
     expires: u32,
+    /// Its slot among those that expire.
+    slot: u32,
     pub(super) publisher: Who,
     pub(super) source: Who,
+    /// Of a record, the number of its row.
+    pub(super) number: Number,
 }
 
 impl Meta {
@@ -49,8 +57,48 @@ pub(super) struct Index {
 struct Pool {
     rows: HashMap<Place, Meta, Places>,
     order: BTreeSet<Place>,
-    expiring: BTreeSet<(u32, Place)>,
+    expiring: Expiring,
     bytes: u64,
+}
+
+/// Rows in the order of their expiry. Those that expire in the same second stand in the order of their
+/// slots: slots are given in turn, so that rows which come together stand together.
+#[derive(Debug, Default)]
+struct Expiring {
+    order: BTreeSet<(u32, u32)>,
+    places: Vec<Place>,
+    free: Vec<u32>,
+}
+
+impl Expiring {
+    /// Adds a row, and returns its slot.
+    fn add(&mut self, expires: u32, at: Place) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.places.push(at);
+            u32::try_from(self.places.len() - 1).expect("a store has fewer than 2^32 rows")
+        });
+        if let Some(place) = index(slot).and_then(|slot| self.places.get_mut(slot)) {
+            *place = at;
+        }
+        self.order.insert((expires, slot));
+        slot
+    }
+
+    fn remove(&mut self, expires: u32, slot: u32) {
+        if self.order.remove(&(expires, slot)) {
+            self.free.push(slot);
+        }
+    }
+
+    fn first(&self) -> Option<(u32, Place)> {
+        let (expires, slot) = self.order.first()?;
+        let place = index(*slot).and_then(|slot| self.places.get(slot))?;
+        Some((*expires, *place))
+    }
+}
+
+fn index(slot: u32) -> Option<usize> {
+    usize::try_from(slot).ok()
 }
 
 impl Index {
@@ -107,7 +155,7 @@ impl Index {
 
     /// Returns whether a row will expire.
     pub(super) fn has_expiring(&self) -> bool {
-        !self.others.expiring.is_empty() || !self.own.expiring.is_empty()
+        !self.others.expiring.order.is_empty() || !self.own.expiring.order.is_empty()
     }
 
     /// Returns the row of others that is farthest from this node.
@@ -135,10 +183,24 @@ impl Index {
         first_from(&self.others.order, from)
     }
 
-    /// Fills the index with rows in any order; much faster than one at a time.
-    pub(super) fn fill(&mut self, own: Vec<(Place, Meta)>, others: Vec<(Place, Meta)>) {
-        self.own.fill(own);
-        self.others.fill(others);
+    /// Fills the index with rows in any order, much faster than one at a time. Returns those whose
+    /// place another one took: a later one, or one of this node.
+    pub(super) fn fill(
+        &mut self,
+        own: Vec<(Place, Meta)>,
+        others: Vec<(Place, Meta)>,
+    ) -> Vec<Meta> {
+        let mut displaced = Vec::new();
+        self.own.fill(own.into_iter(), &mut displaced);
+        let mut hidden = Vec::new();
+        let others = others.into_iter().filter(|(at, meta)| {
+            let is_hidden = self.own.rows.contains_key(at);
+            hidden.extend(is_hidden.then_some(*meta));
+            !is_hidden
+        });
+        self.others.fill(others, &mut displaced);
+        displaced.extend(hidden);
+        displaced
     }
 }
 
@@ -148,28 +210,38 @@ fn first_from(order: &BTreeSet<Place>, from: Place) -> Option<Place> {
 }
 
 impl Pool {
-    fn fill(&mut self, rows: Vec<(Place, Meta)>) {
-        self.bytes = rows.iter().map(|(_, meta)| u64::from(meta.bytes)).sum();
-        let expiring = rows.iter().filter(|(_, meta)| meta.expires != 0);
-        self.expiring = expiring.map(|(at, meta)| (meta.expires, *at)).collect();
-        self.order = rows.iter().map(|(at, _)| *at).collect();
-        self.rows = rows.into_iter().collect();
+    fn fill(&mut self, rows: impl Iterator<Item = (Place, Meta)>, displaced: &mut Vec<Meta>) {
+        self.rows.reserve(rows.size_hint().1.unwrap_or_default());
+        for (at, meta) in rows {
+            displaced.extend(self.rows.insert(at, meta));
+        }
+        let bytes = self.rows.values().map(|meta| u64::from(meta.bytes));
+        self.bytes = bytes.sum();
+        let expiring = self.rows.iter_mut().filter(|(_, meta)| meta.expires != 0);
+        let mut order = Vec::new();
+        for ((at, meta), slot) in expiring.zip(0..) {
+            meta.slot = slot;
+            order.push((meta.expires, slot));
+            self.expiring.places.push(*at);
+        }
+        self.expiring.order = order.into_iter().collect();
+        self.order = self.rows.keys().copied().collect();
     }
 
     fn first_expired(&self, now: Unix) -> Option<Place> {
         let (at, place) = self.expiring.first()?;
-        (u64::from(*at) <= now / NANOS).then_some(*place)
+        (u64::from(at) <= now / NANOS).then_some(place)
     }
 
-    fn insert(&mut self, at: Place, meta: Meta) -> Option<Meta> {
-        let before = self.rows.insert(at, meta);
-        self.bytes += u64::from(meta.bytes);
-        match before {
-            Some(before) => self.forget(at, before, meta.expires),
-            None => drop(self.order.insert(at)),
+    fn insert(&mut self, at: Place, mut meta: Meta) -> Option<Meta> {
+        if meta.expires != 0 {
+            meta.slot = self.expiring.add(meta.expires, at);
         }
-        if meta.expires != 0 && before.is_none_or(|before| before.expires != meta.expires) {
-            self.expiring.insert((meta.expires, at));
+        self.bytes += u64::from(meta.bytes);
+        let before = self.rows.insert(at, meta);
+        match &before {
+            Some(before) => self.forget(before),
+            None => drop(self.order.insert(at)),
         }
         before
     }
@@ -177,14 +249,14 @@ impl Pool {
     fn remove(&mut self, at: Place) -> Option<Meta> {
         let before = self.rows.remove(&at)?;
         self.order.remove(&at);
-        self.forget(at, before, 0);
+        self.forget(&before);
         Some(before)
     }
 
-    fn forget(&mut self, at: Place, before: Meta, expires: u32) {
+    fn forget(&mut self, before: &Meta) {
         self.bytes -= u64::from(before.bytes);
-        if before.expires != 0 && before.expires != expires {
-            self.expiring.remove(&(before.expires, at));
+        if before.expires != 0 {
+            self.expiring.remove(before.expires, before.slot);
         }
     }
 }
@@ -205,7 +277,7 @@ pub(super) struct Who(u32);
 /// The peers that rows are of, each with how many.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
-    numbers: HashMap<PeerId, Who>,
+    numbers: HashMap<PeerId, Who, Places>,
     peers: Vec<Option<(PeerId, u32)>>,
     free: Vec<Who>,
 }
@@ -260,3 +332,6 @@ impl Peers {
 fn slot(who: Who) -> Option<usize> {
     usize::try_from(who.0.checked_sub(1)?).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use libp2p_kad::{ProviderRecord, Record, RecordKey};
 
 use super::{
     core::Shared,
-    row::{Place, ProvidersRow, RecordRow, Tag},
+    row::{Place, ProvidersRow, RecordRow},
 };
 use crate::backends::Backend;
 
@@ -26,9 +26,13 @@ impl<B: Backend> Records<B> {
 
     fn step(&mut self) -> Option<Option<Record>> {
         let core = &self.shared.core;
-        let at = core.lock().state.records.at_or_after(self.next?);
+        let (at, row) = {
+            let state = &core.lock().state;
+            let at = state.records.at_or_after(self.next?);
+            (at, at.and_then(|at| state.record_row(at)))
+        };
         self.next = at.and_then(Place::next);
-        let row = core.row_key(Tag::Record, at?);
+        let (at, row) = (at?, row?);
         let Some(bytes) = core.row_now(row) else {
             return Some(None);
         };
@@ -38,7 +42,7 @@ impl<B: Backend> Records<B> {
                 Some(shown.then(|| decoded.to_record(&core.anchor)))
             }
             Err(why) => {
-                core.look(|state| state.set_aside(row, &**core, why));
+                core.look(|state| state.set_aside(row, Some(at), &**core, why));
                 Some(None)
             }
         }
@@ -75,7 +79,7 @@ impl<B: Backend> Provided<B> {
         let core = &self.shared.core;
         let at = core.lock().state.providers.own_at_or_after(self.next?);
         self.next = at.and_then(Place::next);
-        let row = core.row_key(Tag::Providers, at?);
+        let row = core.providers_row(at?);
         let Some(bytes) = core.row_now(row) else {
             return Some(None);
         };
@@ -87,7 +91,7 @@ impl<B: Backend> Provided<B> {
                 Some(own.map(|provider| provider.into_record(&key, &core.anchor)))
             }
             Err(why) => {
-                core.look(|state| state.set_aside(row, &**core, why));
+                core.look(|state| state.set_aside(row, None, &**core, why));
                 Some(None)
             }
         }

@@ -9,7 +9,7 @@ use super::{
     config::{OnCorrupt, RecordStoreConfig},
     index::Meta,
     row::{
-        AnnouncementRow, DESCRIPTION, Description, FORMAT, MISPLACED, Place, Provider,
+        AnnouncementRow, DESCRIPTION, Description, FORMAT, MISPLACED, Number, Place, Provider,
         ProvidersRow, ROW_KEY_BYTES, RecordRow, RowError, RowKey, Tag,
     },
     schedule::Entry,
@@ -116,6 +116,11 @@ impl Load {
             self.state.metrics.set_aside += 1;
             return;
         };
+        if row.0 == Tag::Record {
+            // A row that no number leads to is set aside below.
+            let next = Number::of(row).and_then(Number::next);
+            self.state.next_number = self.state.next_number.max(next.unwrap_or_default());
+        }
         let is_new = self.before.is_none();
         let read = match row.0 {
             Tag::Description | Tag::Aside => Ok(()),
@@ -155,9 +160,12 @@ impl Load {
 
     fn record(&mut self, row: RowKey, bytes: &[u8]) -> Result<(), RowError> {
         let mut decoded = RecordRow::decode(row, bytes)?;
-        let at = self.at(row, decoded.key)?;
+        let number = Number::of(row).filter(|number| number.next().is_some());
+        let number = number.ok_or(MISPLACED)?;
+        let at = self.state.distance(decoded.key);
         if decoded.publisher == Some(self.state.local) {
             let mut meta = Meta::new(bytes.len(), decoded.expires);
+            meta.number = number;
             meta.source = self.state.sources.add(decoded.source.as_ref());
             self.own.push((at, meta));
             self.own_keys.push((Tag::Record, at, decoded.key.to_vec()));
@@ -166,11 +174,10 @@ impl Load {
         let expires = self.cut(decoded.expires);
         if expires != decoded.expires {
             decoded.expires = expires;
-            self.state
-                .overlay
-                .set(row, Some(&decoded.encode(row, Vec::new())));
+            self.state.overlay.set(row, Some(&decoded.encode(row)));
         }
         let mut meta = Meta::new(bytes.len(), expires);
+        meta.number = number;
         meta.publisher = self.state.publishers.add(decoded.publisher.as_ref());
         meta.source = self.state.sources.add(decoded.source.as_ref());
         self.others.push((at, meta));
@@ -221,9 +228,13 @@ impl Load {
     /// Fills the indexes, and makes the timetable agree with what this node has.
     fn finish(self, disk: &dyn Disk) -> State {
         let mut state = self.state;
-        state.records.fill(self.own, self.others);
+        for meta in state.records.fill(self.own, self.others) {
+            state.publishers.remove(meta.publisher);
+            state.sources.remove(meta.source);
+            state.set_aside(meta.number.row(), None, disk, MISPLACED);
+        }
         for (row, why) in self.aside {
-            state.set_aside(row, disk, why);
+            state.set_aside(row, None, disk, why);
         }
         let is_same_node = self.before.is_none_or(|before| before == state.local);
         for (of, at, key, entry) in self.announced {

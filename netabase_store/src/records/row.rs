@@ -1,27 +1,29 @@
 //! Rows on disk.
 //!
-//! All lie in one table, `__libp2p_records__`. A row's key is a tag and the first 16 bytes of the
-//! SHA-256 of the record's key (a provider's key, likewise), which is what distances in the DHT are
-//! measured by; its value ends with a checksum that covers both and the table. Two keys with the same
-//! 16 bytes, which take 2^64 tries to make, share a place: the later one takes it.
+//! All lie in one table, `__libp2p_records__`. A row's key is a tag and 16 bytes: the number of a
+//! record, which are counted as they come, so that those which come together lie together and a commit
+//! writes few pages; or the place of a key, the first 16 bytes of its SHA-256, which is what distances
+//! in the DHT are measured by. A row's value ends with a checksum that covers both and the table. Two
+//! keys with the same place, which take 2^64 tries to make, share it: the later one takes it.
 //!
-//! | tag | a row | value before the checksum |
-//! | --- | --- | --- |
-//! | 0 | the description | format, local peer, last time seen |
-//! | 1 | a record | format, stored at, expiry, publisher, source, key, value |
-//! | 2 | the providers of a key | format, key, for each: expiry, peer, addresses |
-//! | 3 | an announcement | format, kind, due, last published, failures, key |
-//! | 4 | a row set aside | what stood there, under tag, place and number of the row |
+//! | tag | a row | under | value before the checksum |
+//! | --- | --- | --- | --- |
+//! | 0 | the description | zero | format, local peer, last time seen |
+//! | 1 | a record | number | format, stored at, expiry, publisher, source, key, value |
+//! | 2 | the providers of a key | place | format, key, for each: expiry, peer, addresses |
+//! | 3 | an announcement | place | format, kind, due, last published, failures, key |
+//! | 4 | a row set aside | as it was | what stood there |
 //!
 //! Integers are big-endian; bytes follow their length, a `u32`; what may be absent follows a byte that
 //! is 0 or 1.
+
+mod key;
 
 use std::sync::LazyLock;
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 use libp2p_kad::{ProviderRecord, Record, RecordKey};
-use sha2::{Digest, Sha256};
 
 use super::clock::{Anchor, Unix};
 use crate::{
@@ -29,104 +31,22 @@ use crate::{
     tables::RECORDS_TABLE,
 };
 
+pub(super) use self::key::{Number, Place, ROW_KEY_BYTES, RowKey, Tag};
+
 /// The format of every row that is written.
 pub(super) const FORMAT: u8 = 1;
 
-/// The bytes of a row's key.
-pub(super) const ROW_KEY_BYTES: usize = 1 + PLACE_BYTES;
+/// The bytes of a time.
+const TIME_BYTES: usize = 8;
 
-const PLACE_BYTES: usize = 16;
+/// The bytes of the length before bytes.
+const LENGTH_BYTES: usize = 4;
 
 /// The most addresses of a provider that a row may have: a row of more is not ours.
 const ADDRESSES_MAX: u32 = 1 << 16;
 
 /// What a provider takes of a row beside its addresses: expiry, name, two lengths.
 const PROVIDER_BYTES: usize = 56;
-
-/// What a row holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub(super) enum Tag {
-    Description = 0,
-    Record = 1,
-    Providers = 2,
-    Announcement = 3,
-    Aside = 4,
-}
-
-/// The front of a hash, or the front of its distance to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Place(u64, u64);
-
-impl Place {
-    /// Returns the place of a key or of a peer.
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        let hash: [u8; 32] = Sha256::digest(bytes).into();
-        let front = hash.first_chunk::<PLACE_BYTES>();
-        Self::from_bytes(*front.expect("a hash has more bytes than a place"))
-    }
-
-    fn from_bytes(bytes: [u8; PLACE_BYTES]) -> Self {
-        let word =
-            |bytes: Option<&[u8; 8]>| u64::from_be_bytes(*bytes.expect("a place has two halves"));
-        Self(word(bytes.first_chunk()), word(bytes.last_chunk()))
-    }
-
-    /// Returns the distance; of a distance, the place.
-    pub(super) fn xor(self, other: Self) -> Self {
-        Self(self.0 ^ other.0, self.1 ^ other.1)
-    }
-
-    /// Returns the place with its first bit set or not.
-    pub(super) fn kind(self, is_first: bool) -> Self {
-        let first = 1 << 63;
-        Self(
-            if is_first {
-                self.0 | first
-            } else {
-                self.0 & !first
-            },
-            self.1,
-        )
-    }
-
-    pub(super) fn next(self) -> Option<Self> {
-        let (low, carry) = self.1.overflowing_add(1);
-        let high = self.0.checked_add(u64::from(carry))?;
-        Some(Self(high, low))
-    }
-
-    pub(super) const FIRST: Self = Self(0, 0);
-}
-
-/// The key of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct RowKey(pub(super) Tag, pub(super) Place);
-
-impl RowKey {
-    pub(super) fn bytes(self) -> [u8; ROW_KEY_BYTES] {
-        let place = (u128::from(self.1.0) << 64) | u128::from(self.1.1);
-        let mut bytes = [self.0 as u8; ROW_KEY_BYTES];
-        if let Some(rest) = bytes.last_chunk_mut() {
-            *rest = place.to_be_bytes();
-        }
-        bytes
-    }
-
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        let (tag, place) = bytes.split_first()?;
-        let place = Place::from_bytes(place.try_into().ok()?);
-        let tag = match tag {
-            0 => Tag::Description,
-            1 => Tag::Record,
-            2 => Tag::Providers,
-            3 => Tag::Announcement,
-            4 => Tag::Aside,
-            _ => return None,
-        };
-        Some(Self(tag, place))
-    }
-}
 
 /// The row of the description.
 pub(super) const DESCRIPTION: RowKey = RowKey(Tag::Description, Place::FIRST);
@@ -172,9 +92,25 @@ pub(super) struct RecordRow<'a> {
 }
 
 impl<'a> RecordRow<'a> {
-    /// Encodes the row in `scratch`, whose contents go.
-    pub(super) fn encode(&self, row: RowKey, scratch: Vec<u8>) -> Vec<u8> {
-        let mut out = Writer::over(scratch);
+    /// Returns how many bytes the row takes.
+    pub(super) fn encoded_len(&self) -> usize {
+        let time = |time: Option<Unix>| if time.is_some() { 1 + TIME_BYTES } else { 1 };
+        let peer = |peer: &Option<PeerId>| {
+            let bytes = peer.as_ref().map(|peer| peer.as_ref().encoded_len());
+            bytes.map_or(1, |bytes| 1 + LENGTH_BYTES + bytes)
+        };
+        let known = [
+            1 + TIME_BYTES + time(self.expires),
+            peer(&self.publisher) + peer(&self.source),
+            LENGTH_BYTES + self.key.len(),
+            LENGTH_BYTES + self.value.len(),
+            ROW_CHECKSUM_BYTES,
+        ];
+        known.iter().sum()
+    }
+
+    pub(super) fn encode(&self, row: RowKey) -> Vec<u8> {
+        let mut out = Writer::new(self.encoded_len());
         out.time(self.stored);
         out.optional(self.expires, Writer::time);
         out.optional(self.publisher, |out, peer| out.peer(&peer));
@@ -366,11 +302,7 @@ struct Writer(Vec<u8>);
 
 impl Writer {
     fn new(capacity: usize) -> Self {
-        Self::over(Vec::with_capacity(capacity))
-    }
-
-    fn over(mut bytes: Vec<u8>) -> Self {
-        bytes.clear();
+        let mut bytes = Vec::with_capacity(capacity);
         bytes.push(FORMAT);
         Self(bytes)
     }
@@ -467,3 +399,6 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

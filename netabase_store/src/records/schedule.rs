@@ -187,7 +187,7 @@ impl State {
                 }),
                 Err(why) => {
                     self.timetable.remove(of, at);
-                    self.set_aside(row, disk, why);
+                    self.set_aside(row, None, disk, why);
                 }
             }
         }

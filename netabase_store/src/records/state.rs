@@ -17,7 +17,7 @@ use super::{
     health::Metrics,
     index::{Index, Peers, Who},
     overlay::Overlay,
-    row::{DESCRIPTION, Description, Place, RowKey},
+    row::{DESCRIPTION, Description, Number, Place, RowKey},
     schedule::Timetable,
 };
 use crate::error::Result;
@@ -53,8 +53,8 @@ pub(super) struct State {
     pub(super) timetable: Timetable,
     pub(super) overlay: Overlay,
     pub(super) cache: Cache,
-    /// Memory to encode rows in.
-    pub(super) scratch: Vec<u8>,
+    /// The number of the next record.
+    pub(super) next_number: Number,
     /// Counts the changes of records, so that what was read before one is not kept as if after it.
     pub(super) changes: u64,
     pub(super) metrics: Metrics,
@@ -81,7 +81,7 @@ impl State {
             timetable: Timetable::default(),
             overlay: Overlay::default(),
             cache: Cache::new(config.cache_bytes),
-            scratch: Vec::new(),
+            next_number: Number::default(),
             changes: 0,
             metrics: Metrics::default(),
             failed: false,
@@ -123,7 +123,7 @@ impl State {
     /// Returns a row as it will be on disk.
     pub(super) fn row(&self, row: RowKey, disk: &dyn Disk) -> Result<Option<Vec<u8>>> {
         match self.overlay.get(row) {
-            Some(edit) => Ok(edit.map(<[u8]>::to_vec)),
+            Some(edit) => Ok(edit.to_bytes(row)),
             None => disk.row(row),
         }
     }
@@ -154,7 +154,7 @@ pub(super) enum Found {
     /// In memory.
     Record(Record),
     /// Among the rows that wait for the disk.
-    Row(Vec<u8>),
+    Row(RowKey, Vec<u8>),
     /// On disk, unless it changes: the count of changes was this.
-    OnDisk(u64),
+    OnDisk(RowKey, u64),
 }

@@ -10,7 +10,7 @@ use std::{
 use super::{
     config::RecordDurability,
     core::{Core, Guarded},
-    overlay::{Batch, Overlay},
+    overlay::{Batch, Edit, Overlay},
 };
 use crate::{
     Durability,
@@ -82,7 +82,7 @@ impl<B: Backend> Core<B> {
     /// Waits for something to do and does it; returns whether there may be more.
     fn turn(&self) -> bool {
         match self.next() {
-            Next::Commit(edits) => self.write_down(&edits),
+            Next::Commit(edits) => self.write_down(edits),
             Next::Collect => self.collect(),
             Next::End => return false,
         }
@@ -162,34 +162,39 @@ impl<B: Backend> Core<B> {
     }
 
     /// Commits rows, and tells those who wait.
-    fn write_down(&self, edits: &Batch) {
-        let committed = self.commit(edits);
+    fn write_down(&self, edits: Arc<Batch>) {
+        let committed = self.commit(&edits);
         let mut guarded = self.lock();
         let Guarded { state, control } = &mut *guarded;
-        let written = match committed {
+        match committed {
             Ok(()) => {
                 control.done = control.begun;
                 state.metrics.commits += 1;
                 let rows = u64::try_from(edits.len()).unwrap_or(u64::MAX);
                 state.metrics.committed_rows += rows;
-                Some(state.overlay.end())
+                state.overlay.end();
             }
             Err(error) => {
                 // What could not be written can still be read until the end.
                 state.failed = true;
                 control.failure = Some(error);
-                None
             }
-        };
+        }
         drop(guarded);
         self.done.notify_all();
         // Freeing many rows takes time, which nobody waits for here.
-        drop(written);
+        if let Some(batch) = Arc::into_inner(edits) {
+            let batch = batch.empty();
+            self.lock().state.overlay.reuse(batch);
+        }
     }
 
     fn commit(&self, edits: &Batch) -> Result<()> {
-        let edits = edits.iter().map(|(row, edit)| {
-            let value = edit.map(EditValue::from);
+        let edits = edits.sorted().map(|(row, edit)| {
+            let value = match edit {
+                Edit::Bytes(bytes) => Some(EditValue::from(bytes)),
+                edit => edit.to_bytes(row).map(EditValue::from),
+            };
             (EditKey::from(row.bytes().to_vec()), value)
         });
         let edits: TableEdits = edits.collect();

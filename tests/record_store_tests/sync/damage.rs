@@ -166,13 +166,14 @@ fn a_row_under_another_key_or_of_another_kind_is_set_aside() {
     let of = |tag: u8| all.iter().filter(move |(key, _)| key[0] == tag);
     let swapped: Vec<_> = of(RECORD).take(2).cloned().collect();
     let kind = of(PROVIDERS).next().expect("there is one").clone();
+    let moved = of(PROVIDERS).nth(1).expect("there is one").clone();
     rewrite(&home.path(), |key, value| {
         if *key == *swapped[0].0 {
             return Some(swapped[1].1.clone());
         }
-        if *key == *swapped[1].0 {
+        if *key == *moved.0 {
             // With a checksum that fits.
-            let body = &swapped[0].1[..swapped[0].1.len() - 8];
+            let body = &kind.1[..kind.1.len() - 8];
             return Some([body, &checksum(key, body)].concat());
         }
         Some(if *key == *kind.0 {
@@ -184,8 +185,36 @@ fn a_row_under_another_key_or_of_another_kind_is_set_aside() {
     home.open();
     let records = home.records(local(), &config);
     assert_eq!(records.health().metrics.set_aside, 3);
-    assert_eq!(whole_entries(&records).0, 28);
-    assert_eq!(records.health().records, 28);
+    assert_eq!(whole_entries(&records).0, 29);
+    assert_eq!(records.health().records, 29);
+}
+
+#[test]
+fn of_two_rows_of_a_record_one_is_taken_and_one_set_aside() {
+    let config = RecordStoreConfig::default();
+    let mut home = closed(&config);
+    let all = rows(&home.path());
+    let of_records: Vec<_> = all.iter().filter(|(key, _)| key[0] == RECORD).collect();
+    let (first, second) = (of_records[0].clone(), of_records[1].clone());
+    rewrite(&home.path(), |key, value| {
+        if *key != *second.0 {
+            return Some(value);
+        }
+        // With a checksum that fits.
+        let body = &first.1[..first.1.len() - 8];
+        Some([body, &checksum(key, body)].concat())
+    });
+    for _ in 0..2 {
+        home.open();
+        let records = home.records(local(), &config);
+        assert_eq!(whole_entries(&records).0, 29);
+        assert_eq!(records.health().records, 29);
+        drop(records);
+        home.close();
+    }
+    let aside = rows(&home.path());
+    let aside = aside.iter().filter(|(key, _)| key[0] == ASIDE);
+    assert_eq!(aside.count(), 1);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use libp2p_kad::RecordKey;
 
 use super::{Disk, State};
-use crate::records::row::{Place, ProvidersRow, Tag};
+use crate::records::row::{Place, ProvidersRow};
 
 impl State {
     /// Takes out up to `limit` rows of others that have expired, and returns how many it looked at;
@@ -34,7 +34,7 @@ impl State {
 
     /// Takes out the providers of a key that have expired.
     pub(super) fn collect_providers(&mut self, at: Place, disk: &dyn Disk) {
-        let row = self.row_key(Tag::Providers, at);
+        let row = self.providers_row(at);
         let Ok(Some(bytes)) = self.row(row, disk) else {
             // Unreadable: it is of no use to anybody, and must not be looked at for ever.
             self.read_failed();
@@ -43,7 +43,7 @@ impl State {
         };
         let decoded = match ProvidersRow::decode(row, &bytes) {
             Ok(decoded) => decoded,
-            Err(why) => return self.set_aside(row, disk, why),
+            Err(why) => return self.set_aside(row, None, disk, why),
         };
         let now = self.now();
         let mut providers = decoded.providers;

@@ -224,7 +224,7 @@ impl State {
         key: &RecordKey,
         disk: &dyn Disk,
     ) -> crate::Result<Vec<Provider>> {
-        let row = self.row_key(Tag::Providers, at);
+        let row = self.providers_row(at);
         let bytes = match self.row(row, disk) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(Vec::new()),
@@ -237,7 +237,7 @@ impl State {
             Ok(row) if row.key == key.as_ref() => Ok(row.providers),
             Ok(_) => Ok(Vec::new()),
             Err(why) => {
-                self.set_aside(row, disk, why);
+                self.set_aside(row, None, disk, why);
                 Ok(Vec::new())
             }
         }
@@ -254,7 +254,7 @@ impl State {
             self.drop_providers(at);
             return;
         }
-        let row = self.row_key(Tag::Providers, at);
+        let row = self.providers_row(at);
         let bytes = ProvidersRow::encode(row, key.as_ref(), providers);
         self.forget_providers(at);
         let expires = providers.iter().filter_map(|provider| provider.expires);
@@ -302,7 +302,7 @@ impl State {
     }
 
     pub(in crate::records) fn drop_providers(&mut self, at: Place) {
-        let row = self.row_key(Tag::Providers, at);
+        let row = self.providers_row(at);
         self.overlay.set(row, None);
         self.forget_providers(at);
         self.withdraw(Tag::Providers, at);

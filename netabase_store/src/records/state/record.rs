@@ -1,7 +1,5 @@
 //! Records: what is taken, what it takes the place of, and what goes.
 
-use std::mem;
-
 use libp2p_identity::PeerId;
 use libp2p_kad::{Record, RecordKey, store};
 
@@ -9,6 +7,7 @@ use super::{Busy, Disk, Found, State};
 use crate::records::{
     clock::Unix,
     index::{Meta, Owner, Peers, Who},
+    overlay::{Edit, Pending},
     row::{Place, RecordRow, RowKey, Tag},
 };
 
@@ -26,7 +25,7 @@ impl State {
     /// Takes a record, or says why not.
     pub(in crate::records) fn put(
         &mut self,
-        record: &Record,
+        record: Record,
         source: Option<PeerId>,
         disk: &dyn Disk,
     ) -> store::Result<()> {
@@ -47,40 +46,49 @@ impl State {
             Owner::Other
         };
         let now = self.now();
-        let Some(expires) = self.record_expiry(record, owner, now) else {
+        let Some(expires) = self.record_expiry(&record, owner, now) else {
             return Ok(());
         };
-        let row = self.row_key(Tag::Record, at);
-        let new = RecordRow {
+        let Some(next_number) = self.next_number.next() else {
+            return self.refuse_record();
+        };
+        let before = self.records.get(at);
+        let number = before.map_or(self.next_number, |(before, _)| before.number);
+        let row = number.row();
+        let mut new = Pending {
+            record,
             stored: now,
             expires,
-            publisher: record.publisher,
             source,
-            key: record.key.as_ref(),
-            value: &record.value,
         };
-        if owner == Owner::This && self.is_stored(row, at, &new, disk) {
+        if matches!(before, Some((_, Owner::This)))
+            && owner == Owner::This
+            && self.is_stored(row, &new.row(), disk)
+        {
             return Ok(());
         }
-        let bytes = new.encode(row, mem::take(&mut self.scratch));
-        let mut meta = Meta::new(bytes.len(), expires);
-        if let Err(refused) = self.admit(at, &meta, owner, &new) {
-            self.scratch = bytes;
-            return Err(refused);
+        let bytes = new.row().encoded_len();
+        let mut meta = Meta::new(bytes, expires);
+        self.admit(at, &meta, owner, &new)?;
+        if before.is_some() {
+            self.forget_record(at);
+        } else {
+            self.next_number = next_number;
         }
-        self.forget_record(at);
+        meta.number = number;
         if owner == Owner::Other {
-            meta.publisher = self.publishers.add(record.publisher.as_ref());
+            meta.publisher = self.publishers.add(new.record.publisher.as_ref());
         }
         meta.source = self.sources.add(source.as_ref());
         self.records.insert(at, meta, owner);
-        self.overlay.set(row, Some(&bytes));
-        self.scratch = bytes;
         if owner == Owner::This {
-            self.announce(Tag::Record, at, record.key.as_ref());
+            self.announce(Tag::Record, at, new.record.key.as_ref());
         } else {
             self.withdraw(Tag::Record, at);
         }
+        // As it will be read from disk.
+        new.record.expires = expires.map(|at| self.anchor.instant(at));
+        self.overlay.set_record(row, new, bytes);
         Ok(())
     }
 
@@ -101,10 +109,7 @@ impl State {
 
     /// Returns whether a record of this node is there already: what is only announced again is not
     /// written again.
-    fn is_stored(&self, row: RowKey, at: Place, new: &RecordRow<'_>, disk: &dyn Disk) -> bool {
-        if !matches!(self.records.get(at), Some((_, Owner::This))) {
-            return false;
-        }
+    fn is_stored(&self, row: RowKey, new: &RecordRow<'_>, disk: &dyn Disk) -> bool {
         let Ok(Some(bytes)) = self.row(row, disk) else {
             return false;
         };
@@ -115,13 +120,7 @@ impl State {
     }
 
     /// Makes room for a record, or refuses it.
-    fn admit(
-        &mut self,
-        at: Place,
-        meta: &Meta,
-        owner: Owner,
-        new: &RecordRow<'_>,
-    ) -> store::Result<()> {
+    fn admit(&mut self, at: Place, meta: &Meta, owner: Owner, new: &Pending) -> store::Result<()> {
         let before = self.records.get(at);
         if self.config.strict {
             if before.is_none() && self.records.len() >= self.config.max_records {
@@ -162,7 +161,7 @@ impl State {
 
     /// Returns whether the publisher or the sender of a record has too many already. Whoever writes
     /// its own record anew has no more of them than before.
-    fn is_over_quota(&self, before: Option<Meta>, new: &RecordRow<'_>) -> bool {
+    fn is_over_quota(&self, before: Option<Meta>, new: &Pending) -> bool {
         let is_over = |peers: &Peers, peer: Option<PeerId>, before: Option<Who>, max: usize| {
             let Some(peer) = peer.filter(|peer| *peer != self.local) else {
                 return false;
@@ -175,7 +174,7 @@ impl State {
         let config = &self.config;
         is_over(
             &self.publishers,
-            new.publisher,
+            new.record.publisher,
             publisher,
             config.max_records_per_publisher,
         ) || is_over(
@@ -215,32 +214,34 @@ impl State {
     }
 
     pub(in crate::records) fn drop_record(&mut self, at: Place) {
-        let row = self.row_key(Tag::Record, at);
-        self.overlay.set(row, None);
-        self.forget_record(at);
+        if let Some(meta) = self.forget_record(at) {
+            self.overlay.set(meta.number.row(), None);
+        }
         self.withdraw(Tag::Record, at);
     }
 
     /// Takes a record out of the indexes and the cache.
-    pub(in crate::records) fn forget_record(&mut self, at: Place) {
+    pub(in crate::records) fn forget_record(&mut self, at: Place) -> Option<Meta> {
         self.changes += 1;
         self.cache.remove(at);
-        if let Some(meta) = self.records.remove(at) {
-            self.publishers.remove(meta.publisher);
-            self.sources.remove(meta.source);
-        }
+        let meta = self.records.remove(at)?;
+        self.publishers.remove(meta.publisher);
+        self.sources.remove(meta.source);
+        Some(meta)
     }
 
     /// Looks for a record without reading the disk.
     pub(in crate::records) fn find(&mut self, at: Place, key: &RecordKey) -> Found {
         self.metrics.gets += 1;
-        if !self.records.contains(at) {
+        let Some(row) = self.record_row(at) else {
             return Found::Absent;
-        }
-        let row = self.row_key(Tag::Record, at);
+        };
         match self.overlay.get(row) {
-            Some(Some(bytes)) => return Found::Row(bytes.to_vec()),
-            Some(None) => return Found::Absent,
+            Some(Edit::Bytes(bytes)) => return Found::Row(row, bytes.to_vec()),
+            Some(Edit::Record(pending)) if pending.record.key == *key => {
+                return Found::Record(pending.record.clone());
+            }
+            Some(_) => return Found::Absent,
             None => {}
         }
         match self.cache.get(at) {
@@ -249,7 +250,7 @@ impl State {
                 Found::Record(record.clone())
             }
             Some(_) => Found::Absent,
-            None => Found::OnDisk(self.changes),
+            None => Found::OnDisk(row, self.changes),
         }
     }
 

@@ -1,0 +1,126 @@
+use std::collections::BTreeMap;
+
+use libp2p_kad::RecordKey;
+use proptest::prelude::*;
+
+use super::*;
+use crate::records::row::{Number, Place, Tag};
+
+/// What is done to the overlay.
+#[derive(Clone, Debug)]
+enum Step {
+    Set(u8, Option<Vec<u8>>),
+    Record(u8, Vec<u8>),
+    Begin,
+    End,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let bytes = || {
+        prop_oneof![
+            6 => proptest::collection::vec(any::<u8>(), 0..60),
+            1 => (0..8_usize).prop_map(|eighths| vec![7; eighths * CHUNK_BYTES / 6]),
+        ]
+    };
+    prop_oneof![
+        6 => (0..20_u8, proptest::option::of(bytes())).prop_map(|(row, to)| Step::Set(row, to)),
+        6 => (0..20_u8, bytes()).prop_map(|(row, value)| Step::Record(row, value)),
+        1 => Just(Step::Begin),
+        1 => Just(Step::End),
+    ]
+}
+
+fn providers(row: u8) -> RowKey {
+    RowKey(Tag::Providers, Place::of(&[row]))
+}
+
+fn numbered(row: u8) -> RowKey {
+    let numbers = std::iter::successors(Some(Number::default()), |number| number.next());
+    numbers
+        .take(usize::from(row) + 1)
+        .last()
+        .expect("one")
+        .row()
+}
+
+fn pending(value: Vec<u8>) -> Pending {
+    Pending {
+        record: Record::new(RecordKey::new(b"a key"), value),
+        stored: 1,
+        expires: Some(2),
+        source: None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn rows_are_what_was_set_last_until_they_are_on_disk(
+        steps in proptest::collection::vec(step(), 0..40),
+    ) {
+        let mut overlay = Overlay::default();
+        let (mut gathering, mut writing) = (BTreeMap::new(), BTreeMap::new());
+        let mut batch = None;
+        for step in steps {
+            match step {
+                Step::Set(row, bytes) => {
+                    overlay.set(providers(row), bytes.as_deref());
+                    gathering.insert(providers(row), bytes);
+                }
+                Step::Record(row, value) => {
+                    let new = pending(value);
+                    let bytes = new.row().encode(numbered(row));
+                    overlay.set_record(numbered(row), new, bytes.len());
+                    gathering.insert(numbered(row), Some(bytes));
+                }
+                Step::Begin if batch.is_none() => {
+                    let begun = overlay.begin();
+                    writing = std::mem::take(&mut gathering);
+                    let rows = begun.sorted().map(|(row, edit)| (row, edit.to_bytes(row)));
+                    let expected: Vec<_> = writing.clone().into_iter().collect();
+                    prop_assert_eq!(rows.collect::<Vec<_>>(), expected);
+                    batch = Some(begun);
+                }
+                Step::End => {
+                    if let Some(begun) = batch.take() {
+                        overlay.end();
+                        writing.clear();
+                        let begun = Arc::into_inner(begun).expect("nobody else has it");
+                        overlay.reuse(begun.empty());
+                    }
+                }
+                Step::Begin => {}
+            }
+            let (rows, _) = overlay.load();
+            prop_assert_eq!(rows, gathering.len() + writing.len());
+            prop_assert_eq!(overlay.rows(), gathering.len());
+            for row in (0..20).flat_map(|row| [providers(row), numbered(row)]) {
+                let expected = gathering.get(&row).or_else(|| writing.get(&row)).cloned();
+                prop_assert_eq!(overlay.get(row).map(|edit| edit.to_bytes(row)), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_is_used_again_has_no_rows_and_little_memory() {
+    let mut overlay = Overlay::default();
+    for number in 0..20_u8 {
+        overlay.set(providers(number), Some(&vec![1; 8 * CHUNK_BYTES]));
+        overlay.set(providers(number + 100), Some(&vec![1; CHUNK_BYTES]));
+        overlay.set(providers(number + 200), Some(&[1; 10]));
+    }
+    let begun = overlay.begin();
+    overlay.end();
+    let begun = Arc::into_inner(begun).expect("nobody else has it").empty();
+    assert_eq!((begun.len(), begun.bytes, begun.chunk), (0, 0, 0));
+    assert!(begun.records.is_empty());
+    assert!(begun.chunks.len() <= SPARE_CHUNKS);
+    assert!(
+        begun
+            .chunks
+            .iter()
+            .all(|chunk| chunk.capacity() == CHUNK_BYTES)
+    );
+}
