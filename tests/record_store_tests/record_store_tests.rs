@@ -14,6 +14,8 @@ mod durability;
 mod findings;
 #[path = "sync/kills.rs"]
 mod kills;
+#[path = "sync/memory.rs"]
+mod memory;
 #[path = "sync/model.rs"]
 mod model;
 #[path = "sync/others.rs"]

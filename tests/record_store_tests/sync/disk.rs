@@ -1,9 +1,9 @@
-//! A disk in memory that redb writes to, and that fails when told to.
+//! A disk in memory that redb writes to, and that fails or stands still when told to.
 
 use std::{
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -22,6 +22,42 @@ pub(crate) struct Disk {
     synced: Arc<Mutex<Vec<u8>>>,
     is_failing: Arc<AtomicBool>,
     syncs: Arc<AtomicU64>,
+    gate: Arc<Gate>,
+}
+
+/// What syncs wait at while it is shut.
+#[derive(Debug, Default)]
+struct Gate {
+    is_shut: Mutex<bool>,
+    waiting: AtomicU64,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn pass(&self) {
+        let is_shut = held(&self.is_shut);
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let passed = self.opened.wait_while(is_shut, |is_shut| *is_shut);
+        drop(passed.unwrap_or_else(PoisonError::into_inner));
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A disk whose syncs do not end as long as this is there.
+pub(crate) struct Still(Arc<Gate>);
+
+impl Still {
+    /// Returns whether a sync has begun that cannot end.
+    pub(crate) fn holds_a_sync(&self) -> bool {
+        self.0.waiting.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        *held(&self.0.is_shut) = false;
+        self.0.opened.notify_all();
+    }
 }
 
 impl Disk {
@@ -45,6 +81,12 @@ impl Disk {
         self.is_failing.store(true, Ordering::SeqCst);
     }
 
+    /// Has every sync wait from now on, until what is returned is dropped.
+    pub(crate) fn stand_still(&self) -> Still {
+        *held(&self.gate.is_shut) = true;
+        Still(Arc::clone(&self.gate))
+    }
+
     /// Returns how many syncs there were.
     pub(crate) fn syncs(&self) -> u64 {
         self.syncs.load(Ordering::SeqCst)
@@ -62,8 +104,8 @@ impl Disk {
     }
 }
 
-fn held(bytes: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
-    bytes.lock().unwrap_or_else(PoisonError::into_inner)
+fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn place(at: u64) -> io::Result<usize> {
@@ -89,6 +131,7 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.gate.pass();
         self.check()?;
         held(&self.synced).clone_from(&self.bytes());
         self.syncs.fetch_add(1, Ordering::SeqCst);

@@ -1,6 +1,6 @@
 //! What is wrong with libp2p's `MemoryStore` or its use, and right here by default.
 
-use std::{thread, time::Duration};
+use std::{sync::mpsc, thread, time::Duration};
 
 use libp2p_kad::{
     Record,
@@ -13,6 +13,11 @@ use netabase_store::{
 use record_store_tests::{
     Home, OK, address, key, local, peer, provided, provider, record, said, timed, wait_for,
 };
+
+use super::disk::Disk;
+
+/// Long enough for what does not wait, and short enough for a test that fails.
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// Bytes of an answer to GET_PROVIDERS as protobuf has them: of each provider the field, its name,
 /// its addresses, how it is connected.
@@ -28,6 +33,62 @@ fn answer_bytes(store: &impl RecordStore, number: u64) -> usize {
 
 /// The packets of libp2p, unless it is told otherwise.
 const PACKET_BYTES: usize = 16 * 1024;
+
+#[test]
+fn finding_1_no_call_of_the_swarm_waits_for_a_disk_that_stands_still() {
+    let config = RecordStoreConfig::default();
+    let disk = Disk::default();
+    let store = disk.open().unwrap();
+    let mut records = store.record_store(local(), config.clone()).unwrap();
+    for number in 0..100 {
+        assert_eq!(said(records.put(record(number, peer(1), 100))), OK);
+        assert_eq!(said(records.add_provider(provider(number, peer(1), 1))), OK);
+    }
+    records.flush().unwrap();
+    let (commits, still) = (records.health().metrics.commits, disk.stand_still());
+    // The thread that writes begins a commit, and stays in its sync.
+    assert_eq!(said(records.put(record(100, peer(1), 100))), OK);
+    wait_for("a sync has begun", || still.holds_a_sync());
+    let (tell, told) = mpsc::channel();
+    let mut swarm = records.clone();
+    // Whoever waits for the sync waits for as long as the test lets it.
+    let calls = thread::spawn(move || {
+        for number in 101..600 {
+            assert_eq!(said(swarm.put(record(number, peer(1), 100))), OK);
+            assert_eq!(said(swarm.add_provider(provider(number, peer(1), 1))), OK);
+            assert_eq!(
+                said(swarm.add_provider(provider(number % 100, peer(2), 1))),
+                OK
+            );
+            assert!(swarm.get(&key(number)).is_some(), "what waits is read");
+            assert!(
+                swarm.get(&key(number % 100)).is_some(),
+                "so is what is on disk"
+            );
+            assert!(swarm.get(&key(number + 1000)).is_none());
+            assert_eq!(swarm.providers(&key(number)).len(), 1);
+            assert_eq!(swarm.providers(&key(number % 100)).len(), 2);
+        }
+        swarm.remove(&key(1));
+        swarm.remove_provider(&key(1), &peer(1));
+        assert_eq!(swarm.records().count(), 599);
+        assert_eq!(swarm.provided().count(), 0);
+        tell.send(()).unwrap();
+    });
+    assert_eq!(told.recv_timeout(A_MINUTE), Ok(()));
+    assert!(still.holds_a_sync());
+    assert_eq!(
+        records.health().metrics.commits,
+        commits,
+        "nothing is on disk"
+    );
+    drop(still);
+    calls.join().unwrap();
+    records.flush().unwrap();
+    let after = Disk::after_power_cut(&disk).open().unwrap();
+    let after = after.record_store(local(), config).unwrap();
+    assert_eq!(after.iter_records().count(), 599, "it was all kept");
+}
 
 #[test]
 fn finding_2_walks_read_one_row_at_a_time_while_others_write() {

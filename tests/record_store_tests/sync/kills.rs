@@ -5,7 +5,7 @@ use std::{
     collections::BTreeSet,
     env,
     io::{BufRead, BufReader, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::Duration,
@@ -129,7 +129,13 @@ impl Told {
     }
 }
 
-fn start(test: &str, folder: &Path) -> Child {
+/// Returns the folder that a test is told of which was run again in a process of its own.
+pub(crate) fn folder_of_child() -> Option<PathBuf> {
+    env::var_os(FOLDER_VARIABLE).map(PathBuf::from)
+}
+
+/// Runs a test again in a process of its own.
+pub(crate) fn start(test: &str, folder: &Path) -> Child {
     Command::new(env::current_exe().expect("the test's own file"))
         .args(["--exact", test, "--nocapture"])
         .env(FOLDER_VARIABLE, folder)
@@ -138,32 +144,38 @@ fn start(test: &str, folder: &Path) -> Child {
         .expect("the test can be run again")
 }
 
-/// Kills a process at some moment, and returns what it had said.
-fn killed(mut child: Child, random: &mut Random) -> Told {
+/// Kills a process after it has said `wanted` things, and hands over each with what it said until
+/// then; `tell` returns whether a line is one.
+pub(crate) fn kill_after(wanted: u64, mut child: Child, tell: &mut dyn FnMut(&str) -> bool) {
     let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let mut told = Told::default();
-    let wanted = 1 + random.below(120);
     let mut count = 0;
     while count < wanted {
         let line = lines
             .next()
             .expect("it goes on for ever")
             .expect("it can be read");
-        count += u64::from(told.line(&line).is_some());
+        count += u64::from(tell(&line));
     }
     child.kill().expect("it is running");
     child.wait().expect("it was started here");
     // What it had said before it was killed, and nobody had read. The last line may be cut.
     let rest: Vec<_> = lines.map_while(Result::ok).collect();
     for line in rest.iter().take(rest.len().saturating_sub(1)) {
-        told.line(line);
+        tell(line);
     }
+}
+
+/// Kills a process at some moment, and returns what it had said.
+fn killed(child: Child, random: &mut Random) -> Told {
+    let mut told = Told::default();
+    let wanted = 1 + random.below(120);
+    kill_after(wanted, child, &mut |line| told.line(line).is_some());
     told
 }
 
 fn kill_and_check<B: Engine>(test: &str, kills: u64) {
-    if let Some(folder) = env::var_os(FOLDER_VARIABLE) {
-        return store_until_killed::<B>(Path::new(&folder));
+    if let Some(folder) = folder_of_child() {
+        return store_until_killed::<B>(&folder);
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut random = Random::new(11);
@@ -249,8 +261,8 @@ fn store_and_stand<B: Engine>(folder: &Path) {
 
 #[test]
 fn what_was_accepted_longer_ago_than_the_window_survives_a_kill_without_a_flush() {
-    if let Some(folder) = env::var_os(FOLDER_VARIABLE) {
-        return store_and_stand::<RedbBackend>(Path::new(&folder));
+    if let Some(folder) = folder_of_child() {
+        return store_and_stand::<RedbBackend>(&folder);
     }
     let test =
         "kills::what_was_accepted_longer_ago_than_the_window_survives_a_kill_without_a_flush";
