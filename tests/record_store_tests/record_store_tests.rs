@@ -6,6 +6,8 @@
 mod conformance;
 #[path = "sync/damage.rs"]
 mod damage;
+#[path = "sync/description.rs"]
+mod description;
 #[path = "sync/disk.rs"]
 mod disk;
 #[path = "sync/durability.rs"]

@@ -128,9 +128,8 @@ impl State {
         self.timetable.set(of, at, entry);
         if !is_own {
             let own = ProviderRecord::new(RecordKey::new(&key), self.local, Vec::new());
-            // What is this node's own is not refused while the overlay has room, and the
-            // announcement itself adds it again where it has none.
-            let _ = self.add_provider(own, disk);
+            // Refused only where its row cannot be read, and the announcement itself adds it again.
+            let _ = self.take_provider(own, disk);
         }
     }
 

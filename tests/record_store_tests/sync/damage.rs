@@ -1,13 +1,12 @@
-//! Rows that were damaged behind the store's back, descriptions that cannot be read, and clocks and
-//! nodes that are not what they were.
+//! Rows that were damaged behind the store's back, and clocks and nodes that are not what they were.
 
 use std::{path::Path, time::Duration};
 
 use libp2p_kad::{Record, store::RecordStore as _};
 use netabase_store::{
-    NetabaseError, RedbStore, StoreError,
+    RedbStore,
     backends::redb::RedbBackend,
-    records::{Clock as _, KadStore, OnCorrupt, RecordStoreConfig},
+    records::{Clock as _, KadStore, RecordStoreConfig},
 };
 use record_store_tests::{
     Home, NotesDefinition, OK, Random, all_of, key, local, peer, provided, provider, record, said,
@@ -44,7 +43,7 @@ fn rows_of(file: &Database) -> Vec<Row> {
 }
 
 /// Changes each row of a closed store; those without a value are removed.
-fn rewrite(path: &Path, change: impl FnMut(&[u8], Vec<u8>) -> Option<Vec<u8>>) {
+pub(crate) fn rewrite(path: &Path, change: impl FnMut(&[u8], Vec<u8>) -> Option<Vec<u8>>) {
     let file = Database::open(path).expect("the store is closed");
     rewrite_file(&file, change);
 }
@@ -68,7 +67,7 @@ pub(crate) fn rewrite_file(
 }
 
 /// Returns the checksum of a row, as another implementation would compute it.
-fn checksum(key: &[u8], body: &[u8]) -> [u8; 8] {
+pub(crate) fn checksum(key: &[u8], body: &[u8]) -> [u8; 8] {
     let seed = xxh3_64(TABLE.as_bytes());
     (xxh3_64(body) ^ xxh3_64_with_seed(key, seed)).to_le_bytes()
 }
@@ -85,7 +84,7 @@ fn fill(records: &mut KadStore<RedbBackend>) {
 }
 
 /// Returns a closed store with records, announcements and providers.
-fn closed(config: &RecordStoreConfig) -> Home<RedbBackend> {
+pub(crate) fn closed(config: &RecordStoreConfig) -> Home<RedbBackend> {
     let mut home = Home::new();
     fill(&mut home.records(local(), config));
     home.close();
@@ -243,68 +242,6 @@ fn rows_that_are_not_ours_at_all_are_left_out() {
     assert_eq!(whole_entries(&records), (0, 30));
     fill(&mut records);
     assert_eq!(whole_entries(&records), (30, 30));
-}
-
-#[test]
-fn a_damaged_description_refuses_to_open_unless_told_to_begin_anew() {
-    for damage in 0..3 {
-        let mut config = RecordStoreConfig::default();
-        let mut home = closed(&config);
-        rewrite(&home.path(), |key, mut value| match (key[0], damage) {
-            (DESCRIPTION, 0) => None,
-            (DESCRIPTION, 1) => Some(Vec::new()),
-            (DESCRIPTION, _) => {
-                value[9] ^= 1;
-                Some(value)
-            }
-            _ => Some(value),
-        });
-        home.open();
-        let refused = home.store().record_store(local(), config.clone());
-        let error = refused.expect_err("the description is damaged");
-        assert!(matches!(error, NetabaseError::Encoding(_)), "{error:?}");
-        config.on_corrupt = OnCorrupt::Recreate;
-        let records = home.records(local(), &config);
-        assert_begun_anew(&records);
-        drop(records);
-        home.reopen();
-        config.on_corrupt = OnCorrupt::Refuse;
-        assert_begun_anew(&home.records(local(), &config));
-    }
-}
-
-fn assert_begun_anew(records: &KadStore<RedbBackend>) {
-    assert_eq!(records.iter_records().count(), 0);
-    let own = provided(records);
-    assert_eq!(own.len(), 10, "own announcements are kept");
-    assert_eq!(records.health().announcements, 10);
-    assert_eq!(
-        (records.health().records, records.health().provided_keys),
-        (0, 10)
-    );
-}
-
-#[test]
-fn a_newer_format_is_refused() {
-    let config = RecordStoreConfig::default();
-    let mut home = closed(&config);
-    rewrite(&home.path(), |key, value| {
-        if key[0] != DESCRIPTION {
-            return Some(value);
-        }
-        let body = [&[2], &value[1..value.len() - 8]].concat();
-        Some([&*body, &checksum(key, &body)].concat())
-    });
-    let before = rows(&home.path());
-    home.open();
-    let refused = home.store().record_store(local(), config);
-    let error = refused.expect_err("the format is newer");
-    let NetabaseError::StoreError(StoreError::NewerFormat { found, supported }) = error else {
-        panic!("{error:?}");
-    };
-    assert_eq!((found, supported), (2, 1));
-    home.close();
-    assert_eq!(rows(&home.path()), before, "nothing was touched");
 }
 
 #[test]

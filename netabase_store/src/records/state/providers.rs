@@ -24,6 +24,16 @@ impl State {
         if self.check_accepting().is_err() {
             return Err(store::Error::MaxProvidedKeys);
         }
+        self.take_provider(record, disk)
+    }
+
+    /// Takes a provider of a key however much waits for the disk: what peers send is bounded, and not
+    /// what this node had.
+    pub(in crate::records) fn take_provider(
+        &mut self,
+        record: ProviderRecord,
+        disk: &dyn Disk,
+    ) -> store::Result<()> {
         let at = self.distance(record.key.as_ref());
         let is_known = self.providers.contains(at);
         let mut providers = if is_known {
