@@ -53,6 +53,11 @@ pub struct RecordStoreConfig {
     pub max_answer_bytes: usize,
     /// The longest life of what comes from others, by default 48 hours; entries without an expiry
     /// get it, and longer ones are cut to it.
+    ///
+    /// Lives go on while the process is away, by the wall clock. One that was set back meanwhile
+    /// makes no life longer after a close, and after a crash by the age of the last commit at most:
+    /// while anything expires, the time alone is committed ten minutes after the last commit, and a
+    /// second and that commit later it is on disk.
     pub max_ttl: Duration,
     /// What a write promises.
     pub durability: RecordDurability,
@@ -110,6 +115,9 @@ impl RecordStoreConfig {
 }
 
 /// What a write of a record promises when it returns.
+///
+/// Each commit holds the time too, which a wall clock that goes back while the process is away is
+/// held to: [`max_ttl`](RecordStoreConfig::max_ttl) says how much longer a crash can make a life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordDurability {

@@ -34,6 +34,9 @@ pub(super) trait Disk {
 /// How old the time on disk may be on close, in nanoseconds.
 const BEHIND: Unix = 1_000_000_000;
 
+/// How old it may be while the store is open, though nothing else is written.
+const BEHIND_OPEN: Unix = 600 * BEHIND;
+
 /// Everything under the lock of a record store.
 #[derive(Debug)]
 pub(super) struct State {
@@ -131,8 +134,20 @@ impl State {
     /// Returns whether lives would grow if the clock were set back while the process is away: the
     /// time on disk is old, and something expires.
     pub(super) fn is_time_behind(&self) -> bool {
+        self.is_behind(BEHIND)
+    }
+
+    fn is_behind(&self, by: Unix) -> bool {
         let has_expiring = self.records.has_expiring() || self.providers.has_expiring();
-        has_expiring && self.now() > self.described.saturating_add(BEHIND)
+        has_expiring && self.now() > self.described.saturating_add(by)
+    }
+
+    /// Has the time written down if that on disk is old, so that a crash makes lives grow by no more
+    /// than its age.
+    pub(super) fn keep_time(&mut self) {
+        if !self.failed && self.is_behind(BEHIND_OPEN) {
+            self.describe();
+        }
     }
 
     /// Has the description written with the next commit.

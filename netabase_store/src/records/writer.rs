@@ -144,7 +144,9 @@ impl<B: Backend> Core<B> {
         for _ in 0..COLLECT_SLICES {
             let looked_at = self.lock().state.collect(COLLECT_SLICE, self);
             if looked_at < COLLECT_SLICE {
-                self.lock().control.collect_at = Some(Instant::now() + COLLECT_EVERY);
+                let mut guarded = self.lock();
+                guarded.state.keep_time();
+                guarded.control.collect_at = Some(Instant::now() + COLLECT_EVERY);
                 return;
             }
             thread::yield_now();

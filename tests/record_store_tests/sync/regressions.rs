@@ -1,47 +1,16 @@
 //! Bugs that these tests found in the record store, each under what holds now.
 
-use std::time::Duration;
-
-use libp2p_kad::{Record, store::RecordStore as _};
+use libp2p_kad::store::RecordStore as _;
 use netabase_store::{
     backends::{
         memory::MemoryBackend,
         redb::{RedbBackend, RedbFile},
     },
-    records::{Clock as _, KadStore, RecordStoreConfig},
+    records::{KadStore, RecordStoreConfig},
 };
-use record_store_tests::{
-    Home, Note, OK, key, local, peer, provider, record, said, timed, wait_for,
-};
+use record_store_tests::{Home, Note, OK, key, local, peer, provider, record, said, wait_for};
 
 use super::damage;
-
-#[test]
-fn a_clock_that_was_set_back_extends_no_life() {
-    let (config, clock) = timed();
-    let minute = Duration::from_secs(60);
-    let mut home = Home::<RedbBackend>::new();
-    let mut records = home.records(local(), &config);
-    let expires = Some(clock.now() + 60 * minute);
-    assert_eq!(
-        said(records.put(Record {
-            expires,
-            ..record(1, peer(1), 9)
-        })),
-        OK
-    );
-    records.flush().expect("the disk is sound");
-    // Nothing is written in this time.
-    clock.advance(50 * minute);
-    drop(records);
-    home.close();
-    clock.set_unix(clock.unix() - Duration::from_secs(24 * 400 * 3600));
-    home.open();
-    let records = home.records(local(), &config);
-    assert!(records.get(&key(1)).is_some());
-    clock.advance(11 * minute);
-    assert_eq!(records.get(&key(1)), None, "it had ten minutes left");
-}
 
 /// Damages every row but the description of an open store.
 fn damage_while_open(home: &Home<RedbBackend>) {
