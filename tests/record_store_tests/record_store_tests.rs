@@ -2,6 +2,8 @@
 //! through restarts, kills, failing disks and damage.
 #![expect(clippy::indexing_slicing, reason = "a wrong place is a failed test")]
 
+#[path = "sync/announcing_kills.rs"]
+mod announcing_kills;
 #[path = "sync/clocks.rs"]
 mod clocks;
 #[path = "sync/conformance.rs"]

@@ -121,7 +121,7 @@ impl State {
             return;
         }
         let mut entry = entry;
-        if entry.published.is_none() {
+        if entry.published.is_none() && entry.failures == 0 {
             // Nobody knows whether the announcement that was under way has arrived.
             entry.due = entry.due.min(self.now());
         }

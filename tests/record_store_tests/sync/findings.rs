@@ -17,7 +17,7 @@ use record_store_tests::{
 use super::disk::Disk;
 
 /// Long enough for what does not wait, and short enough for a test that fails.
-const A_MINUTE: Duration = Duration::from_secs(60);
+const A_WHILE: Duration = Duration::from_secs(20);
 
 /// Bytes of an answer to GET_PROVIDERS as protobuf has them: of each provider the field, its name,
 /// its addresses, how it is connected.
@@ -46,13 +46,13 @@ fn finding_1_no_call_of_the_swarm_waits_for_a_disk_that_stands_still() {
     }
     records.flush().unwrap();
     let (commits, still) = (records.health().metrics.commits, disk.stand_still());
-    // The thread that writes begins a commit, and stays in its sync.
-    assert_eq!(said(records.put(record(100, peer(1), 100))), OK);
-    wait_for("a sync has begun", || still.holds_a_sync());
-    let (tell, told) = mpsc::channel();
+    let ((tell, told), (go, gone)) = (mpsc::channel(), mpsc::channel());
     let mut swarm = records.clone();
     // Whoever waits for the sync waits for as long as the test lets it.
     let calls = thread::spawn(move || {
+        assert_eq!(said(swarm.put(record(100, peer(1), 100))), OK);
+        tell.send(()).unwrap();
+        gone.recv().unwrap();
         for number in 101..600 {
             assert_eq!(said(swarm.put(record(number, peer(1), 100))), OK);
             assert_eq!(said(swarm.add_provider(provider(number, peer(1), 1))), OK);
@@ -75,7 +75,10 @@ fn finding_1_no_call_of_the_swarm_waits_for_a_disk_that_stands_still() {
         assert_eq!(swarm.provided().count(), 0);
         tell.send(()).unwrap();
     });
-    assert_eq!(told.recv_timeout(A_MINUTE), Ok(()));
+    assert_eq!(told.recv_timeout(A_WHILE), Ok(()));
+    wait_for("a sync has begun", || still.holds_a_sync());
+    go.send(()).unwrap();
+    assert_eq!(told.recv_timeout(A_WHILE), Ok(()));
     assert!(still.holds_a_sync());
     assert_eq!(
         records.health().metrics.commits,
