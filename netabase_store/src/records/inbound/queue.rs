@@ -153,3 +153,27 @@ impl<J> State<J> {
         self.turns.is_empty() && self.running == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_peers_that_have_nothing_waiting() {
+        let queue = Queue::new(100, 100, 100);
+        for number in 0..20 {
+            for _ in 0..3 {
+                let peer = PeerId::random();
+                assert_eq!(queue.push(Some(peer), number), Ok(()));
+                assert_eq!(queue.push(Some(peer), number), Ok(()));
+            }
+            for _ in 0..6 {
+                assert_eq!(queue.take(), Some(number));
+                queue.done();
+            }
+            let state = locked(&queue.state);
+            assert_eq!((state.lanes.len(), state.turns.len()), (0, 0));
+            assert_eq!((state.remote, state.running), (0, 0));
+        }
+    }
+}

@@ -20,10 +20,10 @@ use crate::{
 
 /// A store that keeps what it is given, and by whom.
 #[derive(Default, Clone)]
-struct Model(Arc<Mutex<State>>);
+pub(super) struct Model(Arc<Mutex<State>>);
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     records: HashMap<Vec<u8>, Record>,
     providers: Vec<ProviderRecord>,
     puts: Vec<(Option<PeerId>, Vec<u8>)>,
@@ -59,7 +59,7 @@ impl Model {
         state.records.get(key).map(|record| record.value.clone())
     }
 
-    fn puts(&self) -> Vec<(Option<PeerId>, Vec<u8>)> {
+    pub(super) fn puts(&self) -> Vec<(Option<PeerId>, Vec<u8>)> {
         locked(&self.0).puts.clone()
     }
 }
@@ -87,7 +87,7 @@ fn start(model: &Model, config: InboundConfig) -> Inbound {
 }
 
 /// A worker that stands still: the values it begins with, and what lets it go on.
-fn gated(config: InboundConfig) -> (Inbound, Model, Receiver<Vec<u8>>, Sender<()>) {
+pub(super) fn gated(config: InboundConfig) -> (Inbound, Model, Receiver<Vec<u8>>, Sender<()>) {
     let (entered, entries) = channel();
     let (go, gate) = channel();
     let go_on = Mutex::new(gate);
@@ -98,16 +98,16 @@ fn gated(config: InboundConfig) -> (Inbound, Model, Receiver<Vec<u8>>, Sender<()
     (inbound, model, entries, go)
 }
 
-fn record(key: &str, value: &[u8]) -> Record {
+pub(super) fn record(key: &str, value: &[u8]) -> Record {
     Record::new(key.as_bytes().to_vec(), value.to_vec())
 }
 
-fn offer(inbound: &Inbound, key: &str, value: &[u8]) {
+pub(super) fn offer(inbound: &Inbound, key: &str, value: &[u8]) {
     let offered = inbound.offer(PeerId::random(), &record(key, value));
     assert!(matches!(offered, Offered::Queued), "{offered:?}");
 }
 
-fn is_dropped(offered: &Offered) -> bool {
+pub(super) fn is_dropped(offered: &Offered) -> bool {
     matches!(offered, Offered::Dropped)
 }
 
