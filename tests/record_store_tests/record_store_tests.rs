@@ -4,6 +4,8 @@
 
 #[path = "sync/announcing_kills.rs"]
 mod announcing_kills;
+#[path = "sync/catalogue.rs"]
+mod catalogue;
 #[path = "sync/clocks.rs"]
 mod clocks;
 #[path = "sync/conformance.rs"]
@@ -18,6 +20,8 @@ mod disk;
 mod durability;
 #[path = "sync/findings.rs"]
 mod findings;
+#[path = "sync/hearsay.rs"]
+mod hearsay;
 #[path = "sync/kills.rs"]
 mod kills;
 #[path = "sync/memory.rs"]
