@@ -3,7 +3,11 @@
 
 use std::{
     cmp::Ordering,
-    sync::{Condvar, Mutex},
+    sync::{
+        Condvar, Mutex,
+        atomic::{AtomicBool, Ordering as Atomic},
+        mpsc::{Sender, channel},
+    },
     thread::ThreadId,
     time::{Duration, Instant},
 };
@@ -59,6 +63,30 @@ impl Sink for Crowd {
 
     fn put_from(&self, _: Option<PeerId>, _: Record) -> store::Result<()> {
         locked(&self.0.0).0 -= 1;
+        Ok(())
+    }
+
+    fn add_provider(&self, _: ProviderRecord) -> store::Result<()> {
+        Ok(())
+    }
+}
+
+/// A store that takes a moment to store, and says when it begins and whether it has ended.
+#[derive(Clone)]
+struct Slow {
+    begins: Sender<()>,
+    has_ended: Arc<AtomicBool>,
+}
+
+impl Sink for Slow {
+    fn record(&self, _: &RecordKey) -> Option<Record> {
+        None
+    }
+
+    fn put_from(&self, _: Option<PeerId>, _: Record) -> store::Result<()> {
+        let _ = self.begins.send(());
+        thread::sleep(Duration::from_millis(20));
+        self.has_ended.store(true, Atomic::SeqCst);
         Ok(())
     }
 
@@ -134,6 +162,21 @@ fn records_of_one_key_are_compared_and_stored_one_at_a_time() {
     inbound.wait_until_idle();
     assert_eq!(inbound.metrics().accepted, 8);
     assert_eq!(*locked(&crowd.0.0), (0, 1), "nobody else came in between");
+}
+
+#[test]
+fn dropping_waits_for_what_a_worker_has_begun() {
+    let (begins, begun) = channel();
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let slow = Slow {
+        begins,
+        has_ended: Arc::clone(&has_ended),
+    };
+    let inbound = start(slow, numbered(), 1);
+    offer(&inbound, "n/a", b"v1");
+    begun.recv().unwrap();
+    drop(inbound);
+    assert!(has_ended.load(Atomic::SeqCst), "the thread writes no more");
 }
 
 #[test]
