@@ -19,22 +19,7 @@ const OWN: &str = "/nix/store/1w1fff338fvdw53sqgamddn1b2xgds47-own";
 
 /// Returns the folder of the vectors, or nothing, having said so, where it may be missing.
 fn vectors() -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let shared = std::env::var_os("NETABASE_SHARED")
-        .map_or_else(|| workspace.join("../shared"), PathBuf::from);
-    let folder = shared.join("conformance/nix/libstore");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    let required = std::env::var_os("NETABASE_REQUIRE_ALL").is_some();
-    assert!(!required, "the vectors are missing: {}", folder.display());
-    skipped(&folder);
-    None
-}
-
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn skipped(folder: &Path) {
-    eprintln!("skipped: there is no {}", folder.display());
+    test_data::shared("conformance/nix/libstore")
 }
 
 fn sample(name: &str) -> File {

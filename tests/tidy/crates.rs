@@ -45,14 +45,19 @@ const LEAF_FOLDERS: &[&str] = &[
     "netabase_cli",
     "tests",
     "tests/record_store_tests",
+    "tests/test_data",
     "xtask",
 ];
+
+/// What every crate's tests may depend on, and nothing else.
+const TEST_DATA: &str = "test_data";
 
 /// A member of the workspace.
 struct Package {
     name: String,
     folder: String,
     manifest: String,
+    /// Those of its tests on [`TEST_DATA`] are left out.
     dependencies: Vec<String>,
     features: Vec<String>,
     json: Value,
@@ -84,6 +89,7 @@ fn package(json: &Value) -> Package {
         folder,
         dependencies: dependencies
             .iter()
+            .filter(|of| of["name"] != TEST_DATA || of["kind"] != "dev")
             .map(|dependency| text(&dependency["name"]))
             .collect(),
         features: features.keys().cloned().collect(),

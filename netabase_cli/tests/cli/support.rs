@@ -4,12 +4,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
+pub(crate) use test_data::{missing, shared};
 
 /// The engines that this build has.
 pub(crate) const ENGINES: &[&str] = if cfg!(feature = "sled") {
@@ -121,26 +122,6 @@ impl Place {
 pub(crate) fn sample(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/sample");
     folder.join(name).to_str().expect("UTF-8").to_owned()
-}
-
-/// Returns a file or folder of the test data beside the project, or nothing, having said so.
-pub(crate) fn shared(name: &str) -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder = std::env::var_os("NETABASE_SHARED")
-        .map_or_else(|| workspace.join("../shared"), PathBuf::from);
-    let path = folder.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    missing(&format!("there is no {}", path.display()));
-    None
-}
-
-/// Says why a test is skipped, or fails where nothing may be missing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn missing(why: &str) {
-    assert!(std::env::var_os("NETABASE_REQUIRE_ALL").is_none(), "{why}");
-    eprintln!("skipped: {why}");
 }
 
 /// The graph of an input, read without our own reader.

@@ -1,10 +1,7 @@
 //! The vectors of NixOS/nix, which lie beside the workspace (see `NETABASE_SHARED` in
 //! CONTRIBUTING.md).
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 /// Returns the bytes of a vector such as `libstore/store-path/simple.json`, or nothing, having said
 /// so, where the vectors may be missing; a single one may not.
@@ -30,20 +27,5 @@ pub(crate) fn list(path: &str) -> Option<Vec<String>> {
 
 /// Returns the folder of the vectors, or nothing as [`read`] does.
 pub(crate) fn folder() -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let shared = std::env::var_os("NETABASE_SHARED")
-        .map_or_else(|| workspace.join("../shared"), PathBuf::from);
-    let folder = shared.join("conformance/nix");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    let required = std::env::var_os("NETABASE_REQUIRE_ALL").is_some();
-    assert!(!required, "the vectors are missing: {}", folder.display());
-    skipped(&folder);
-    None
-}
-
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn skipped(folder: &Path) {
-    eprintln!("skipped: there is no {}", folder.display());
+    test_data::shared("conformance/nix")
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use nix_io::compression::{Compression, DecompressErrorKind, Level};
+use test_data::missing;
 
 use crate::support::{CODECS, kind, packed, packed_at, sample, unpacked};
 
@@ -18,13 +19,6 @@ fn tool(compression: Compression) -> &'static str {
         Compression::Gzip => "gzip",
         _ => "brotli",
     }
-}
-
-/// Says why a test is skipped, or fails where nothing may be missing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn missing(why: &str) {
-    assert!(std::env::var_os("NETABASE_REQUIRE_ALL").is_none(), "{why}");
-    eprintln!("skipped: {why}");
 }
 
 /// Whether the tool is there; says so where it is not.

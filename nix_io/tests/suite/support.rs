@@ -10,26 +10,7 @@ use nix_io::{
     wire,
 };
 use proptest::prelude::*;
-
-/// Returns a file or folder of the test data beside the project, or nothing, having said so.
-pub(crate) fn shared(name: &str) -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder = std::env::var_os("NETABASE_SHARED")
-        .map_or_else(|| workspace.join("../shared"), PathBuf::from);
-    let path = folder.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    missing(&format!("there is no {}", path.display()));
-    None
-}
-
-/// Says why a test is skipped, or fails where nothing may be missing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn missing(why: &str) {
-    assert!(std::env::var_os("NETABASE_REQUIRE_ALL").is_none(), "{why}");
-    eprintln!("skipped: {why}");
-}
+pub(crate) use test_data::{missing, shared};
 
 /// Returns the files of a folder with their names, sorted.
 pub(crate) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {

@@ -20,6 +20,7 @@ use nix_store::{
     store::{NewObject, WriteStore},
 };
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
+pub(crate) use test_data::missing;
 
 /// A folder that is removed with all that is in it, whatever its permissions.
 pub(crate) struct Place(pub(crate) tempfile::TempDir);
@@ -277,11 +278,4 @@ pub(crate) fn assert_tidy(store: &LocalStore) {
         let name = entry.expect("an entry").file_name();
         assert!(!name.to_string_lossy().starts_with("tmp-"), "{name:?}");
     }
-}
-
-/// Says why a test is skipped, or fails where nothing may be missing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn missing(why: &str) {
-    assert!(std::env::var_os("NETABASE_REQUIRE_ALL").is_none(), "{why}");
-    eprintln!("skipped: {why}");
 }

@@ -7,6 +7,7 @@ use nix_core::{
 };
 use nix_store::db::{Database, DatabaseEngine, DatabaseOptions, Registration};
 use tempfile::TempDir;
+pub(crate) use test_data::missing;
 
 /// Every kind of database.
 #[derive(Debug, Clone, Copy)]
@@ -89,11 +90,4 @@ pub(crate) fn object(name: &str, references: &[&str]) -> Registration {
 /// Returns the set of the paths of names.
 pub(crate) fn paths<const N: usize>(names: [&str; N]) -> std::collections::BTreeSet<StorePath> {
     names.iter().map(|name| path(name)).collect()
-}
-
-/// Says why a test is skipped, or fails where nothing may be missing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn missing(why: &str) {
-    assert!(std::env::var_os("NETABASE_REQUIRE_ALL").is_none(), "{why}");
-    eprintln!("skipped: {why}");
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -17,6 +17,7 @@ use nix_store::{
     path_info,
 };
 use tempfile::TempDir;
+use test_data::{missing, shared};
 
 use crate::support::done;
 
@@ -142,25 +143,6 @@ fn bash(command: &str) -> Vec<u8> {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command}: {error}");
     output.stdout
-}
-
-fn shared(name: &str) -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder = std::env::var_os("NETABASE_SHARED")
-        .map_or_else(|| workspace.join("../shared"), PathBuf::from);
-    let path = folder.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    missing(&format!("there is no {}", path.display()));
-    None
-}
-
-/// Says why a test is skipped, or fails where nothing may be missing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn missing(why: &str) {
-    assert!(std::env::var_os("NETABASE_REQUIRE_ALL").is_none(), "{why}");
-    eprintln!("skipped: {why}");
 }
 
 #[test]

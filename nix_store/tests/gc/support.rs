@@ -17,6 +17,7 @@ use nix_store::{
     gc::{self, GcOptions, GcProgress, GcReport},
     local::{LocalOptions, LocalStore, StoreLayout},
 };
+pub(crate) use test_data::missing;
 
 /// A folder that is removed with all that was made in it.
 pub(crate) struct Place(tempfile::TempDir);
@@ -162,11 +163,4 @@ pub(crate) fn entries(real_store_dir: &Path) -> BTreeSet<String> {
 
 pub(crate) fn set<const N: usize>(paths: [&StorePath; N]) -> BTreeSet<StorePath> {
     paths.into_iter().cloned().collect()
-}
-
-/// Says why a test is skipped, or fails where nothing may be missing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn missing(why: &str) {
-    assert!(std::env::var_os("NETABASE_REQUIRE_ALL").is_none(), "{why}");
-    eprintln!("skipped: {why}");
 }

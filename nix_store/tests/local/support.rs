@@ -19,6 +19,7 @@ use nix_store::{
     store::ReadStore,
 };
 use tempfile::TempDir;
+pub(crate) use test_data::missing;
 
 /// A store in a folder of its own, which goes with it.
 pub(crate) struct Place {
@@ -165,11 +166,4 @@ pub(crate) fn check_all(store: &LocalStore) -> usize {
         written.unwrap_or_else(|error| panic!("{path}: {error:?}"));
     }
     paths.len()
-}
-
-/// Says why a test is skipped, or fails where nothing may be missing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn missing(why: &str) {
-    assert!(std::env::var_os("NETABASE_REQUIRE_ALL").is_none(), "{why}");
-    eprintln!("skipped: {why}");
 }

@@ -21,6 +21,7 @@ use nix_store::{
 };
 use rusqlite::{Connection, types::Value};
 use tempfile::TempDir;
+use test_data::{missing, shared};
 
 use crate::support::everything;
 
@@ -33,26 +34,13 @@ struct Corpus {
 /// The one that tests use at once; the last of them removes it.
 static CORPUS: Mutex<Weak<Corpus>> = Mutex::new(Weak::new());
 
-/// Says why a test is skipped, or fails where nothing may be missing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn missing(why: &str) {
-    assert!(std::env::var_os("NETABASE_REQUIRE_ALL").is_none(), "{why}");
-    eprintln!("skipped: {why}");
-}
-
 impl Corpus {
     fn new() -> Option<Arc<Self>> {
         let mut current = CORPUS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(corpus) = current.upgrade() {
             return Some(corpus);
         }
-        let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-        let shared = std::env::var_os("NETABASE_SHARED").map_or(shared, PathBuf::from);
-        let tools = shared.join("tools/nix-corpus");
-        if !tools.join("gen.sh").exists() {
-            missing(&format!("there is no {}", tools.display()));
-            return None;
-        }
+        let tools = shared("tools/nix-corpus")?;
         if Command::new("nix-store").arg("--version").output().is_err() {
             missing("there is no Nix");
             return None;

@@ -26,23 +26,11 @@ nix copy --all --to "file://$R/files?compression=none""#;
 
 /// Returns the folder of the tools, or nothing, having said so, where one may be missing.
 fn tools() -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let shared = std::env::var_os("NETABASE_SHARED")
-        .map_or_else(|| workspace.join("../shared"), PathBuf::from);
-    let folder = shared.join("tools/nix-corpus");
-    let has_nix = Command::new("nix-store").arg("--version").output().is_ok();
-    if folder.is_dir() && has_nix {
-        return Some(folder);
+    if Command::new("nix-store").arg("--version").output().is_err() {
+        test_data::missing("there is no Nix");
+        return None;
     }
-    let required = std::env::var_os("NETABASE_REQUIRE_ALL").is_some();
-    assert!(!required, "there is no Nix or no {}", folder.display());
-    skipped(&folder);
-    None
-}
-
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn skipped(folder: &Path) {
-    eprintln!("skipped: there is no Nix or no {}", folder.display());
+    test_data::shared("tools/nix-corpus")
 }
 
 /// Runs a script about the store below `root`, and returns what it prints.

@@ -1,9 +1,6 @@
 //! Whole stores as JSON.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use nix_core::{
     derivation::DerivationOutput,
@@ -28,22 +25,7 @@ const PATH: &str = "73rbvcsk91mg1xh1js6b34cvf9nmcsjf-greeting";
 
 /// Returns a folder of Nix's vectors, or nothing, having said so, where it may be missing.
 fn vectors() -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let shared = std::env::var_os("NETABASE_SHARED")
-        .map_or_else(|| workspace.join("../shared"), PathBuf::from);
-    let folder = shared.join("conformance/nix/libstore");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    let required = std::env::var_os("NETABASE_REQUIRE_ALL").is_some();
-    assert!(!required, "the vectors are missing: {}", folder.display());
-    skipped(&folder);
-    None
-}
-
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn skipped(folder: &Path) {
-    eprintln!("skipped: there is no {}", folder.display());
+    test_data::shared("conformance/nix/libstore")
 }
 
 fn read(value: &Value) -> Result<MemoryStore, Error> {
