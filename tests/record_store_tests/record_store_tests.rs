@@ -18,6 +18,8 @@ mod description;
 mod disk;
 #[path = "sync/durability.rs"]
 mod durability;
+#[path = "sync/duties.rs"]
+mod duties;
 #[path = "sync/findings.rs"]
 mod findings;
 #[path = "sync/hearsay.rs"]

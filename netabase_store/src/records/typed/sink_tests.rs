@@ -155,6 +155,23 @@ fn a_lapsed_copy_is_kept_again_and_no_application_write_is_undone() {
 }
 
 #[test]
+fn newcomers_are_compared_with_the_tree_and_not_with_an_older_copy() {
+    let (store, plain) = (MemoryStore::<BlogDefinition>::new(), Plain::default());
+    let sink = TypedSink::new(store.clone(), adults(), plain.clone());
+    let inbound = inbound(sink.clone());
+    let first = user(1, 3).to_record().unwrap();
+    deliver(&inbound, &first);
+    // The application's own write makes no copy.
+    store.open_tree::<User>().put(user(1, 5)).unwrap();
+    let newest = user(1, 5).to_record().unwrap();
+    assert_eq!(sink.record(&first.key).unwrap().value, newest.value);
+    deliver(&inbound, &user(1, 4).to_record().unwrap());
+    let metrics = inbound.metrics();
+    assert_eq!((metrics.accepted, metrics.refused(Reason::Older)), (1, 1));
+    assert_eq!(plain.record(&first.key), Some(first));
+}
+
+#[test]
 fn without_copies_models_stand_in_their_trees_alone() {
     let (store, plain) = (MemoryStore::<BlogDefinition>::new(), Plain::default());
     let sink = TypedSink::new(store.clone(), adults(), plain.clone()).without_copies();
