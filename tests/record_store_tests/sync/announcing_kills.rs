@@ -110,11 +110,15 @@ fn announce_until_killed(folder: &Path) {
         own.expect("there is room");
     }
     records.flush().expect("the disk is sound");
-    let mut config = RepublishConfig::default();
-    config.provider_interval = second(INTERVAL);
-    config.record_interval = second(INTERVAL);
-    (config.retry_min, config.retry_max) = (second(RETRY), second(INTERVAL));
-    (config.new_per_second, config.new_per_poll) = (1000, 1000);
+    let config = RepublishConfig {
+        provider_interval: second(INTERVAL),
+        record_interval: second(INTERVAL),
+        retry_min: second(RETRY),
+        retry_max: second(INTERVAL),
+        new_per_second: 1000,
+        new_per_poll: 1000,
+        ..RepublishConfig::default()
+    };
     let mut republisher = Republisher::<Net>::new(local(), config);
     let mut net = Net {
         records: records.clone(),
@@ -213,8 +217,10 @@ fn a_killed_process_forgets_nothing_that_is_due_and_announces_nothing_too_early(
     let test = "announcing_kills::\
         a_killed_process_forgets_nothing_that_is_due_and_announces_nothing_too_early";
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut told = Told::default();
-    told.at = BEGIN;
+    let mut told = Told {
+        at: BEGIN,
+        ..Told::default()
+    };
     let mut random = Random::new(3);
     for _ in 0..KILLS {
         // A process may be a second further than it said.

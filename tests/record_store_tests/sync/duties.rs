@@ -114,6 +114,21 @@ fn a_key_that_others_provide_too_is_announced_no_more_when_this_node_leaves() {
 }
 
 #[test]
+fn a_record_that_another_publishes_instead_is_announced_no_more() {
+    // By default what this node publishes stands against others.
+    let config = RecordStoreConfig::strict();
+    let mut home = Home::<RedbBackend>::new();
+    let mut records = home.records(local(), &config);
+    assert_eq!(said(records.put(record(1, local(), 9))), OK);
+    assert_eq!(records.health().announcements, 1);
+    assert_eq!(said(records.put(record(1, peer(1), 9))), OK);
+    assert_eq!(records.health().announcements, 0);
+    drop(records);
+    home.reopen();
+    assert_eq!(home.records(local(), &config).health().announcements, 0);
+}
+
+#[test]
 fn of_records_that_others_publish_those_are_replicated_that_nobody_sent_of_late() {
     let (config, clock) = timed();
     let home = Home::<RedbBackend>::new();
