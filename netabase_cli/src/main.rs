@@ -30,9 +30,12 @@ use crate::{
     error::{Error, Result},
 };
 
+/// How many bytes are written at once: as many as a pipe holds.
+const OUTPUT_BYTES: usize = 1 << 16;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout().lock());
     let done = quiet::quietly(|| run(arguments.command, &mut out));
     let done = done.and_then(|()| out.flush().map_err(Error::Output));
     match done {

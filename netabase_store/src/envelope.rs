@@ -9,10 +9,10 @@
 
 use crate::{
     checksum::ROW_CHECKSUM_BYTES,
-    error::{EncodingDecodingError, Result, StoreError},
+    error::{EncodingDecodingError, NetabaseError, Result, StoreError},
     model::NetabaseModelTrait,
     tables::RowTable,
-    value::{VALUE_BYTES_MAX, ValueReader, ValueWriter},
+    value::{VALUE_BYTES_MAX, ValueError, ValueReader, ValueWriter},
 };
 
 /// The format that is written.
@@ -27,7 +27,7 @@ pub(crate) fn seal(
     table: &RowTable,
     key: &[u8],
     out: &mut Vec<u8>,
-    payload: impl FnOnce(&mut ValueWriter<'_>) -> Result<(), crate::value::ValueError>,
+    payload: impl FnOnce(&mut ValueWriter<'_>) -> Result<(), ValueError>,
 ) -> Result<()> {
     let start = out.len();
     let [high, low] = table.version.to_be_bytes();
@@ -90,6 +90,22 @@ pub(crate) fn decode<D, M: NetabaseModelTrait<D>>(
     decode_payload(table, key, open(table, key, row)?)
 }
 
+/// Checks the envelope of a row and hands on its fields.
+///
+/// # Errors
+/// Fails, naming table and key, when the row is not what was written for this key, and when `read`
+/// fails.
+#[inline]
+pub(crate) fn read_fields<R>(
+    table: &RowTable,
+    key: &[u8],
+    row: &[u8],
+    read: impl FnOnce(&mut ValueReader<'_>) -> Result<R, ValueError>,
+) -> Result<R> {
+    let payload = open(table, key, row)?;
+    read(&mut ValueReader::new(payload)).map_err(|source| undecodable(table, key, source))
+}
+
 /// Builds the record of a row whose key is not known; the caller checks the envelope by the
 /// record's own key before it trusts the record.
 ///
@@ -122,20 +138,23 @@ fn decode_payload<D, M: NetabaseModelTrait<D>>(
         reader.finish()?;
         Ok(model)
     });
-    decoded.map_err(|source| {
-        let (table, key) = (table.name.clone(), table.display_key(key));
-        EncodingDecodingError::BincodeDecode { table, key, source }.into()
-    })
+    decoded.map_err(|source| undecodable(table, key, source))
 }
 
 #[cold]
-fn changed(table: &RowTable, key: &[u8]) -> crate::NetabaseError {
+fn undecodable(table: &RowTable, key: &[u8], source: ValueError) -> NetabaseError {
+    let (table, key) = (table.name.clone(), table.display_key(key));
+    EncodingDecodingError::BincodeDecode { table, key, source }.into()
+}
+
+#[cold]
+fn changed(table: &RowTable, key: &[u8]) -> NetabaseError {
     let (table, key) = (table.name.clone(), table.display_key(key));
     EncodingDecodingError::Checksum { table, key }.into()
 }
 
 #[cold]
-fn refuse(table: &RowTable, key: &[u8], what: &'static str) -> crate::NetabaseError {
+fn refuse(table: &RowTable, key: &[u8], what: &'static str) -> NetabaseError {
     let (table, key) = (table.name.clone(), table.display_key(key));
     EncodingDecodingError::Envelope { table, key, what }.into()
 }

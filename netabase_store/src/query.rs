@@ -15,6 +15,7 @@ use crate::{
     model::NetabaseModelTrait,
     page::{Cursor, Page},
     tables::ModelTables,
+    value::{ValueError, ValueReader},
     view::ReaderOf,
 };
 
@@ -97,6 +98,54 @@ impl<D, M: NetabaseModelTrait<D>, B: Backend> Query<D, M, B> {
             walk: self.walk,
             types: PhantomData,
         }
+    }
+
+    /// Calls `read` with the stored fields of the next record, or returns nothing after the last.
+    ///
+    /// The fields follow each other in the order in which the model declares them, and `read` may
+    /// leave off wherever it has what it needs: of many records, this builds nothing but what is
+    /// asked for. The checksum of the whole record is checked before.
+    ///
+    /// # Errors
+    /// Fails when the engine does, when stored bytes have changed, and when `read` fails.
+    ///
+    /// # Examples
+    /// ```
+    /// use netabase_store::{MemoryStore, netabase_definition_module};
+    ///
+    /// #[netabase_definition_module(BlogDefinition, BlogKeys)]
+    /// mod blog {
+    ///     use netabase_store::NetabaseModel;
+    ///
+    ///     #[derive(NetabaseModel, Clone, Debug, PartialEq)]
+    ///     #[netabase(BlogDefinition)]
+    ///     pub struct Post {
+    ///         #[primary_key]
+    ///         pub id: u64,
+    ///         pub title: String,
+    ///         pub text: String,
+    ///     }
+    /// }
+    /// # fn main() -> netabase_store::Result<()> {
+    /// let posts = MemoryStore::<blog::BlogDefinition>::new().open_tree::<blog::Post>();
+    /// posts.put(blog::Post { id: 1, title: "Keys".to_owned(), text: "...".to_owned() })?;
+    /// let mut query = posts.iter();
+    /// let title = query.next_fields(|fields| {
+    ///     fields.get_u64()?;
+    ///     fields.get_text().map(str::to_owned)
+    /// })?;
+    /// assert_eq!(title.as_deref(), Some("Keys"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn next_fields<R>(
+        &mut self,
+        read: impl FnOnce(&mut ValueReader<'_>) -> Result<R, ValueError>,
+    ) -> Result<Option<R>> {
+        self.walk.step(End::Front, |context, key, value| {
+            context.fields(key, value, read)
+        })
     }
 
     /// Returns the number of records, without reading one; O(their keys).

@@ -1,11 +1,12 @@
 //! Transactions over several models: a snapshot to read, and a write set that is applied at once.
 
+mod edits;
+
 use std::{cell::RefCell, fmt, marker::PhantomData, sync::Arc};
 
+use self::edits::Edits;
 use crate::{
-    backends::{
-        Backend, EditKey, EditValue, Keyed, Probe, Snapshot, TableEdits, TableId, WriteSet,
-    },
+    backends::{Backend, EditValue, Snapshot, TableId, WriteSet},
     error::Result,
     inner::{Durability, Inner},
     model::NetabaseModelTrait,
@@ -111,20 +112,6 @@ pub struct WriteCore<B: Backend> {
     guard: Option<WriterGuard>,
 }
 
-/// What the transaction wrote, and how to take back what an open batch wrote.
-#[derive(Default)]
-struct Edits {
-    set: WriteSet,
-    undo: Option<Vec<Undo>>,
-}
-
-/// A key that a batch wrote, and the edit that stood there before.
-struct Undo {
-    table: TableId,
-    key: EditKey,
-    before: Option<Option<EditValue>>,
-}
-
 impl<B: Backend> WriteCore<B> {
     pub(crate) fn new(inner: Arc<Inner<B>>, base: Arc<B::Snapshot>, guard: WriterGuard) -> Self {
         Self {
@@ -147,9 +134,7 @@ impl<B: Backend> WriteCore<B> {
 
     /// Returns all edits, to be applied by somebody else.
     pub(crate) fn into_set(self) -> WriteSet {
-        let mut set = self.edits.into_inner().set;
-        set.tables.retain(|_, edits| !edits.is_empty());
-        set
+        self.edits.into_inner().into_set()
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner<B>> {
@@ -158,7 +143,10 @@ impl<B: Backend> WriteCore<B> {
 
     /// Returns a reader of the transaction as it is now; later writes do not reach it.
     pub(crate) fn reader(&self) -> Reader<B> {
-        let set = self.edits.borrow().set.clone();
+        if let Ok(mut edits) = self.edits.try_borrow_mut() {
+            edits.settle_all();
+        }
+        let set = self.edits.borrow().set();
         Reader::over(Arc::clone(&self.base), set)
     }
 
@@ -169,13 +157,9 @@ impl<B: Backend> WriteCore<B> {
         key: &[u8],
         read: impl FnOnce(&[u8]) -> R,
     ) -> Result<Option<R>> {
+        self.settle(table);
         let edits = self.edits.borrow();
-        match edits
-            .set
-            .tables
-            .get(&table)
-            .and_then(|edits| edits.get::<dyn Keyed>(&Probe::new(key)))
-        {
+        match edits.get(table, key) {
             Some(edit) => Ok(edit.as_deref().map(read)),
             None => {
                 drop(edits);
@@ -186,20 +170,17 @@ impl<B: Backend> WriteCore<B> {
 
     /// Stores a value, or deletes the key.
     pub(crate) fn edit(&self, table: TableId, key: Vec<u8>, value: Option<EditValue>) {
-        let edits = &mut *self.edits.borrow_mut();
-        let tables = &mut edits.set.tables;
-        let rows = match tables.get_mut(&table) {
-            Some(rows) => rows,
-            None => tables.entry(table).or_default(),
-        };
-        let rows: &mut TableEdits = Arc::make_mut(rows);
-        let key = EditKey::from(key);
-        match &mut edits.undo {
-            None => drop(rows.insert(key, value)),
-            Some(undo) => {
-                let before = rows.insert(key.clone(), value);
-                undo.push(Undo { table, key, before });
-            }
+        self.edits.borrow_mut().push(table, key.into(), value);
+    }
+
+    /// Sorts in what waits of a table, unless a read inside a read asks for it.
+    #[inline]
+    fn settle(&self, table: TableId) {
+        if !self.edits.borrow().is_late(table) {
+            return;
+        }
+        if let Ok(mut edits) = self.edits.try_borrow_mut() {
+            edits.settle(table);
         }
     }
 
@@ -225,8 +206,7 @@ impl<B: Backend> WriteCore<B> {
         // The engine keeps what open snapshots see: this one must not count among them.
         drop(base);
         let guard = guard.expect("who commits a transaction began it with the lock");
-        let mut set = edits.into_inner().set;
-        set.tables.retain(|_, edits| !edits.is_empty());
+        let set = edits.into_inner().into_set();
         inner.commit(set, durability, guard)
     }
 }
@@ -242,9 +222,7 @@ struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn begin(edits: &'a RefCell<Edits>) -> Self {
-        let undo = &mut edits.borrow_mut().undo;
-        let outer = undo.as_ref().map(Vec::len);
-        undo.get_or_insert_default();
+        let outer = edits.borrow_mut().begin_undo();
         Self {
             edits,
             outer,
@@ -255,18 +233,12 @@ impl<'a> Batch<'a> {
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        let Edits { set, undo } = &mut *self.edits.borrow_mut();
-        if let Some(undo) = undo.as_mut().filter(|_| !self.is_kept) {
-            for Undo { table, key, before } in undo.drain(self.outer.unwrap_or(0)..).rev() {
-                let rows = Arc::make_mut(set.tables.entry(table).or_default());
-                match before {
-                    Some(before) => drop(rows.insert(key, before)),
-                    None => drop(rows.remove(key.as_slice())),
-                }
-            }
+        let edits = &mut *self.edits.borrow_mut();
+        if !self.is_kept {
+            edits.undo_to(self.outer.unwrap_or(0));
         }
         if self.outer.is_none() {
-            *undo = None;
+            edits.end_undo();
         }
     }
 }

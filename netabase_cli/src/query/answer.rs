@@ -31,7 +31,10 @@ impl Answer {
         match self {
             Self::Info(path) => print_info(path, out),
             Self::Paths(paths) => paths.iter().try_for_each(|path| writeln!(out, "{path}")),
-            Self::Closure(paths) => paths.iter().try_for_each(|path| writeln!(out, "{path}")),
+            Self::Closure(paths) => paths.iter().try_for_each(|path| {
+                out.write_all(path.as_bytes())?;
+                out.write_all(b"\n")
+            }),
             Self::Valid(paths, dir) => paths
                 .iter()
                 .try_for_each(|path| writeln!(out, "{}", dir.display(path))),

@@ -126,6 +126,17 @@ impl<'a> ValueReader<'a> {
         }
     }
 
+    /// Reads a string where it lies.
+    ///
+    /// # Errors
+    /// Fails when there is none, or when it is not UTF-8.
+    #[inline]
+    pub fn get_text(&mut self) -> Result<&'a str, ValueError> {
+        let count = self.len(1)?;
+        let bytes = self.take(count)?;
+        str::from_utf8(bytes).map_err(|_| self.error("the string that ends here is not UTF-8"))
+    }
+
     /// Reads one byte.
     ///
     /// # Errors

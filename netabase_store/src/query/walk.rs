@@ -13,6 +13,7 @@ use crate::{
     query::Split,
     reader::{MergedRows, Reader},
     tables::{IndexTable, ModelTables},
+    value::{ValueError, ValueReader},
 };
 
 /// The untyped part of a query.
@@ -121,17 +122,39 @@ impl<B: Backend> Context<'_, B> {
         value: &[u8],
         primary: impl FnOnce(&[u8]) -> Result<K>,
     ) -> Result<(K, M)> {
-        let rows = &self.model.rows;
+        self.row(key, value, |key, row| {
+            Ok((primary(key)?, envelope::decode(&self.model.rows, key, row)?))
+        })
+    }
+
+    /// Hands on the fields of a row, or of the one that an index entry names.
+    #[inline]
+    pub(super) fn fields<R>(
+        &self,
+        key: &[u8],
+        value: &[u8],
+        read: impl FnOnce(&mut ValueReader<'_>) -> Result<R, ValueError>,
+    ) -> Result<R> {
+        self.row(key, value, |key, row| {
+            envelope::read_fields(&self.model.rows, key, row, read)
+        })
+    }
+
+    /// Hands on a row and its key, or those that an index entry names.
+    #[inline]
+    fn row<R>(
+        &self,
+        key: &[u8],
+        value: &[u8],
+        read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
+    ) -> Result<R> {
         let Source::Index { position, split } = self.source else {
-            return Ok((primary(key)?, envelope::decode(rows, key, value)?));
+            return read(key, value);
         };
         let named = self.entry(position, split, key, value)?;
-        let mut found = None;
-        self.reader.get(rows.id, named, |row| {
-            found = Some(envelope::decode(rows, named, row))
-        })?;
-        match found {
-            Some(record) => Ok((primary(named)?, record?)),
+        let rows = self.model.rows.id;
+        match self.reader.get(rows, named, |row| read(named, row))? {
+            Some(read) => read,
             None => Err(self.dangling(position, named)),
         }
     }

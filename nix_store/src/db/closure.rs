@@ -1,29 +1,27 @@
 //! Everything that paths lead to, as numbers: by one question a path, and where these become many
-//! by one walk over the index of references.
+//! by one walk over all rows.
 
+mod batch;
+mod graph;
 mod texts;
 
 use std::fmt;
 
 use netabase_store::{NetabaseError, Tree, View};
 
-use self::texts::Texts;
+use self::{graph::Graph, texts::Texts};
 use crate::{
-    ahead::ahead,
     db::models::{StoreDefinition, StorePath, StorePathReferencesSecondaryKey},
     store::Direction,
 };
 
 /// Paths are looked up one by one until one in so many of the store's was, or was reached: then all
-/// references are read in their order instead.
+/// rows are read in their order instead.
 const LOOKED_UP_FRACTION: u64 = 64;
 const REACHED_FRACTION: u64 = 8;
 
 /// How many paths are always looked up by themselves.
 const LOOKUPS_MIN: u64 = 256;
-
-/// About how many bytes a reference takes while it waits.
-const PAIR_BYTES: usize = 256;
 
 type Paths<V> = Tree<StoreDefinition, StorePath, V>;
 
@@ -60,8 +58,8 @@ impl Closure {
     /// Follows references from `paths`, which are full paths, both of the trees of one moment.
     ///
     /// Where the closure is a small part of the store, each path costs one look-up in the index of
-    /// references, or in the tree; otherwise the whole index is read once, and memory is that of all
-    /// paths and 8 bytes a reference besides. Where references are followed, all of `paths` have to
+    /// references, or in the tree; otherwise all rows are read once, and memory is that of all paths
+    /// and 8 bytes a reference besides. Where references are followed, all of `paths` have to
     /// be in the store; where referrers are, none.
     ///
     /// # Errors
@@ -105,19 +103,17 @@ impl Closure {
         for path in paths {
             walk.reach(&path)?;
         }
-        let sorted = match walk.by_lookups(tree.len()?)? {
-            true => (0..walk.texts.count()).collect(),
-            false => walk.by_scan()?,
+        let sorted = if walk.by_lookups(tree.len()?)? {
+            let mut all: Vec<u32> = (0..walk.texts.count()).collect();
+            walk.texts.sort(&mut all);
+            all
+        } else {
+            walk.by_scan()?
         };
-        Ok(Self::sorted(walk.texts, sorted))
-    }
-
-    fn sorted(texts: Texts, mut numbers: Vec<u32>) -> Self {
-        numbers.sort_unstable_by(|a, b| texts.get(*a).cmp(texts.get(*b)));
-        Self {
-            texts,
-            sorted: numbers,
-        }
+        Ok(Self {
+            texts: walk.texts,
+            sorted,
+        })
     }
 
     /// Yields the paths, sorted.
@@ -161,7 +157,7 @@ impl<V: View> Walk<'_, V> {
         let mut left = (count / LOOKED_UP_FRACTION).max(LOOKUPS_MIN);
         let reached_max = (count / REACHED_FRACTION).max(LOOKUPS_MIN);
         while let Some(number) = self.open.pop() {
-            if left == 0 || u64::from(self.texts.count()) > reached_max {
+            if left == 0 || self.has_reached(reached_max) {
                 self.open.push(number);
                 return Ok(false);
             }
@@ -173,11 +169,20 @@ impl<V: View> Walk<'_, V> {
                     let index = self.tree.index::<StorePathReferencesSecondaryKey>();
                     for key in index.get(path).keys() {
                         self.reach(&key?.0)?;
+                        if self.has_reached(reached_max) {
+                            // The other referrers are among the rows.
+                            self.open.push(number);
+                            return Ok(false);
+                        }
                     }
                 }
             }
         }
         Ok(true)
+    }
+
+    fn has_reached(&self, count: u64) -> bool {
+        u64::from(self.texts.count()) > count
     }
 
     fn follow_references(&mut self, path: &str) -> Result<(), ClosureError> {
@@ -196,76 +201,33 @@ impl<V: View> Walk<'_, V> {
         Ok(())
     }
 
-    /// Reads all references, and follows in memory what is left; returns all that was reached.
+    /// Reads all rows, and follows in memory what is left; returns all that was reached, by text.
     fn by_scan(&mut self) -> Result<Vec<u32>, ClosureError> {
         let reached = self.texts.count();
-        let edges = self.edges()?;
-        let mut found = Marks::new(self.texts.count());
-        let mut all: Vec<u32> = (0..reached).collect();
-        for number in &all {
-            found.mark(*number);
+        let graph = Graph::read(self.tree, &mut self.texts)?;
+        let count = self.texts.count();
+        let links = graph.links(count, self.direction);
+        let mut found = Marks::new(count);
+        for number in 0..reached {
+            found.mark(number);
         }
         let mut open = std::mem::take(&mut self.open);
         while let Some(number) = open.pop() {
-            for (_, next) in edges_of(&edges, number) {
-                if found.mark(*next) {
-                    all.push(*next);
-                    open.push(*next);
-                }
+            open.extend(links.of(number).iter().filter(|next| found.mark(**next)));
+        }
+        let mut sorted: Vec<u32> = graph.rows().filter(|row| found.unmark(*row)).collect();
+        match (found.first(), self.direction) {
+            (None, _) => {}
+            (Some(number), Direction::References) => {
+                return Err(self.dangling(self.texts.get(number))?);
+            }
+            (Some(_), Direction::Referrers) => {
+                // What the walk began with need not be there.
+                sorted.extend(found.all());
+                self.texts.sort(&mut sorted);
             }
         }
-        drop(edges);
-        if self.direction == Direction::References {
-            self.check_rows(&mut found)?;
-        }
-        Ok(all)
-    }
-
-    /// Returns all references, each as from whom to whom the walk goes, sorted.
-    ///
-    /// One thread reads them while this one gives them numbers.
-    fn edges(&mut self) -> Result<Vec<(u32, u32)>, ClosureError> {
-        let mut pairs = self.tree.index::<StorePathReferencesSecondaryKey>().pairs();
-        let (texts, direction) = (&mut self.texts, self.direction);
-        let mut edges = Vec::new();
-        let mut last = None;
-        ahead(
-            |outlet| {
-                pairs.try_for_each(|pair| {
-                    let pair = pair.map_err(ClosureError::from)?;
-                    outlet.push(pair, PAIR_BYTES)
-                })
-            },
-            |(reference, referrer)| {
-                // The entries of one reference stand together.
-                let to = match last {
-                    Some(to) if texts.get(to) == reference.0 => to,
-                    _ => number(texts, &reference.0)?,
-                };
-                last = Some(to);
-                let from = number(texts, &referrer.0)?;
-                edges.push(match direction {
-                    Direction::References => (from, to),
-                    Direction::Referrers => (to, from),
-                });
-                Ok(())
-            },
-        )?;
-        edges.sort_unstable();
-        Ok(edges)
-    }
-
-    /// Checks that all that was found is in the store.
-    fn check_rows(&self, found: &mut Marks) -> Result<(), ClosureError> {
-        for key in self.tree.iter().keys() {
-            if let Some(number) = self.texts.find(&key?.0) {
-                found.unmark(number);
-            }
-        }
-        match found.first() {
-            Some(number) => Err(self.dangling(self.texts.get(number))?),
-            None => Ok(()),
-        }
+        Ok(sorted)
     }
 
     /// Returns the error of a path that is referred to and not there.
@@ -278,19 +240,6 @@ impl<V: View> Walk<'_, V> {
             path: path.to_owned(),
         })
     }
-}
-
-fn number(texts: &mut Texts, text: &str) -> Result<u32, ClosureError> {
-    let inserted = texts.insert(text).map(|(number, _)| number);
-    inserted.ok_or(ClosureError::TooMany)
-}
-
-/// Returns those of the sorted edges that begin at a number.
-fn edges_of(edges: &[(u32, u32)], number: u32) -> &[(u32, u32)] {
-    let start = edges.partition_point(|(from, _)| *from < number);
-    let rest = edges.get(start..).unwrap_or_default();
-    let end = rest.partition_point(|(from, _)| *from == number);
-    rest.get(..end).unwrap_or_default()
 }
 
 /// Numbers that are marked.
@@ -307,15 +256,18 @@ impl Marks {
         mark.is_some_and(|mark| !std::mem::replace(mark, true))
     }
 
-    fn unmark(&mut self, number: u32) {
-        if let Some(mark) = self.0.get_mut(texts::index(number)) {
-            *mark = false;
-        }
+    /// Takes a mark away, and returns whether there was one.
+    fn unmark(&mut self, number: u32) -> bool {
+        let mark = self.0.get_mut(texts::index(number));
+        mark.is_some_and(std::mem::take)
     }
 
-    /// Returns the first number that is marked.
+    /// Yields the numbers that are marked.
+    fn all(&self) -> impl Iterator<Item = u32> {
+        (0..).zip(&self.0).filter_map(|(number, mark)| mark.then_some(number))
+    }
+
     fn first(&self) -> Option<u32> {
-        let first = self.0.iter().position(|mark| *mark)?;
-        u32::try_from(first).ok()
+        self.all().next()
     }
 }

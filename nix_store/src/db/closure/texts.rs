@@ -17,21 +17,21 @@ pub(super) struct Texts {
     ends: Vec<u32>,
     /// By the hashes of the texts; a power of two, half of them empty.
     slots: Vec<Slot>,
-    /// Seeded anew each time, because the texts may be chosen by somebody.
-    hasher: RandomState,
+    hasher: TextHasher,
 }
 
 /// A text by its hash.
 #[derive(Clone, Copy)]
 struct Slot {
-    /// The upper half of the hash, so that another text is rarely looked at.
-    tag: u32,
+    /// Its lower bits say where the search for a slot begins, the others that a text is rarely
+    /// looked at which is another; and no text is hashed again when the table grows.
+    hash: u32,
     number: u32,
 }
 
 impl Slot {
     const EMPTY: Self = Self {
-        tag: 0,
+        hash: 0,
         number: EMPTY,
     };
 }
@@ -55,10 +55,9 @@ impl Texts {
         text.expect("texts are asked for by their numbers")
     }
 
-    pub(super) fn find(&self, text: &str) -> Option<u32> {
-        let (at, _) = self.place(text)?;
-        let found = self.slots.get(at).map(|slot| slot.number);
-        found.filter(|number| *number != EMPTY)
+    /// Sorts numbers by their texts.
+    pub(super) fn sort(&self, numbers: &mut [u32]) {
+        numbers.sort_unstable_by(|a, b| self.get(*a).cmp(self.get(*b)));
     }
 
     /// Returns the number of a text and whether it is new, or nothing where there is no room.
@@ -66,73 +65,160 @@ impl Texts {
         if self.ends.len() * 2 >= self.slots.len() {
             self.grow();
         }
-        let (at, tag) = self.place(text)?;
-        let slot = self.slots.get_mut(at)?;
-        if slot.number != EMPTY {
-            return Some((slot.number, false));
+        let hash = self.hasher.hash(text.as_bytes());
+        let mask = self.slots.len().checked_sub(1)?;
+        let mut at = index(hash) & mask;
+        loop {
+            let slot = *self.slots.get(at)?;
+            if slot.number == EMPTY {
+                break;
+            }
+            if slot.hash == hash && self.get(slot.number) == text {
+                return Some((slot.number, false));
+            }
+            at = (at + 1) & mask;
         }
         let number = u32::try_from(self.ends.len()).ok();
         let number = number.filter(|number| *number != EMPTY)?;
         let end = u32::try_from(self.bytes.len() + text.len()).ok()?;
-        *slot = Slot { tag, number };
+        *self.slots.get_mut(at)? = Slot { hash, number };
         self.bytes.push_str(text);
         self.ends.push(end);
         Some((number, true))
     }
 
-    /// Returns the slot of a text, or the empty one where it belongs, and its tag.
-    fn place(&self, text: &str) -> Option<(usize, u32)> {
-        let mask = self.slots.len().checked_sub(1)?;
-        let [tag, low] = halves(self.hasher.hash_one(text));
-        let mut at = index(low) & mask;
-        loop {
-            let slot = self.slots.get(at)?;
-            let is_it = slot.number == EMPTY || (slot.tag == tag && self.get(slot.number) == text);
-            if is_it {
-                return Some((at, tag));
-            }
-            at = (at + 1) & mask;
-        }
-    }
-
     fn grow(&mut self) {
-        let slots = (self.slots.len() * 2).max(SLOTS_MIN);
-        self.slots = vec![Slot::EMPTY; slots];
-        for number in 0..self.count() {
-            let place = self.place(self.get(number));
-            let (at, tag) = place.expect("half of the slots are empty");
-            let slot = self.slots.get_mut(at);
-            *slot.expect("a place is a slot's") = Slot { tag, number };
+        let count = (self.slots.len() * 2).max(SLOTS_MIN);
+        let old = std::mem::replace(&mut self.slots, vec![Slot::EMPTY; count]);
+        let mask = count - 1;
+        for slot in old.into_iter().filter(|slot| slot.number != EMPTY) {
+            let mut at = index(slot.hash) & mask;
+            while self.slots.get(at).is_some_and(|it| it.number != EMPTY) {
+                at = (at + 1) & mask;
+            }
+            let empty = self.slots.get_mut(at);
+            *empty.expect("half of the slots are empty") = slot;
         }
     }
 }
 
-/// Returns the upper and the lower half of a hash.
-fn halves(hash: u64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
-    [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes)
+/// Hashes texts with keys that nobody knows: the texts may be chosen by somebody, who would have
+/// them all in one place.
+struct TextHasher {
+    start: u64,
+    factor: u64,
+}
+
+impl Default for TextHasher {
+    /// Takes new keys.
+    fn default() -> Self {
+        let random = RandomState::new();
+        Self {
+            start: random.hash_one(0_u8),
+            // Odd, so that a product says all that its factor does.
+            factor: random.hash_one(1_u8) | 1,
+        }
+    }
+}
+
+impl TextHasher {
+    #[inline]
+    fn hash(&self, text: &[u8]) -> u32 {
+        let (words, tail) = text.as_chunks::<8>();
+        let mut hash = self.start ^ u64::try_from(text.len()).unwrap_or(u64::MAX);
+        for word in words {
+            hash = self.folded(hash ^ u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        for (to, from) in last.iter_mut().zip(tail) {
+            *to = *from;
+        }
+        hash = self.folded(hash ^ u64::from_le_bytes(last));
+        let [a, b, c, d, ..] = self.folded(hash).to_le_bytes();
+        u32::from_le_bytes([a, b, c, d])
+    }
+
+    /// Multiplies by the secret factor, and lays both halves of the product over each other.
+    #[inline]
+    fn folded(&self, word: u64) -> u64 {
+        let product = u128::from(word) * u128::from(self.factor);
+        let [low, high] = [product & u128::from(u64::MAX), product >> 64];
+        u64::try_from(low ^ high).expect("halves of 128 bits have 64")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn equal_texts_have_one_number_and_others_have_others() {
+    fn check(text: impl Fn(u32) -> String) {
         let mut texts = Texts::default();
-        let text = |number: u32| format!("text {}", number % 5_000);
         for number in 0..10_000 {
             let is_new = number < 5_000;
-            assert_eq!(texts.insert(&text(number)), Some((number % 5_000, is_new)));
+            let inserted = texts.insert(&text(number % 5_000));
+            assert_eq!(inserted, Some((number % 5_000, is_new)));
         }
         assert_eq!(texts.count(), 5_000);
         for number in 0..5_000 {
             assert_eq!(texts.get(number), text(number));
-            assert_eq!(texts.find(&text(number)), Some(number));
         }
-        assert_eq!(texts.find("text"), None);
-        assert_eq!(Texts::default().find(""), None);
-        assert_eq!(texts.insert(""), Some((5_000, true)));
-        assert_eq!((texts.get(5_000), texts.find("")), ("", Some(5_000)));
+    }
+
+    #[test]
+    fn equal_texts_have_one_number_and_others_have_others() {
+        check(|number| format!("text {number}"));
+        let mut texts = Texts::default();
+        assert_eq!(texts.insert(""), Some((0, true)));
+        assert_eq!(texts.insert("\0"), Some((1, true)));
+        assert_eq!(texts.insert("\0\0\0\0\0\0\0\0"), Some((2, true)));
+        assert_eq!(texts.insert(""), Some((0, false)));
+        assert_eq!(texts.get(1), "\0");
+    }
+
+    #[test]
+    fn texts_that_share_a_long_beginning_or_end_have_numbers_of_their_own() {
+        let zeros = "0".repeat(200);
+        check(|number| format!("/nix/store/{zeros}{number:05}"));
+        check(|number| format!("{number:05}{zeros}"));
+        check(|number| format!("{zeros}{number:05}{zeros}"));
+        check(|number| "z".repeat(index(number)));
+    }
+
+    /// How far the searches for all texts go, by the number of texts.
+    fn steps(texts: &Texts) -> usize {
+        let mask = texts.slots.len() - 1;
+        let slots = texts.slots.iter().enumerate();
+        let used = slots.filter(|(_, slot)| slot.number != EMPTY);
+        used.map(|(at, slot)| at.wrapping_sub(index(slot.hash)) & mask)
+            .sum()
+    }
+
+    #[test]
+    fn texts_that_differ_in_few_bits_are_found_in_few_steps() {
+        let shapes: [fn(u32) -> String; 4] = [
+            |number| format!("/nix/store/00000000{number:024}-path"),
+            |number| format!("/nix/store/{number:08}000000000000000000000000-path"),
+            |number| format!("/nix/store/{}-{number}", "0".repeat(32)),
+            |number| char::from_u32(0x1_0000 + number).map(String::from).unwrap(),
+        ];
+        for (turn, shape) in shapes.into_iter().enumerate() {
+            let mut texts = Texts::default();
+            for number in 0..20_000 {
+                texts.insert(&shape(number)).unwrap();
+            }
+            // Half full, a table of random places takes half a step on average.
+            assert!(steps(&texts) < 20_000, "{turn}: {}", steps(&texts));
+        }
+    }
+
+    #[test]
+    fn numbers_are_sorted_by_their_texts() {
+        let mut texts = Texts::default();
+        for text in ["b", "", "a/b", "a", "B"] {
+            texts.insert(text).unwrap();
+        }
+        let mut numbers = [0, 1, 2, 3, 4];
+        texts.sort(&mut numbers);
+        assert_eq!(numbers, [1, 4, 3, 2, 0]);
     }
 }
