@@ -3,7 +3,7 @@
 use std::{
     panic::resume_unwind,
     sync::mpsc::{SyncSender, sync_channel},
-    thread,
+    thread::{self, ScopedJoinHandle},
 };
 
 /// How many things are passed on together.
@@ -63,25 +63,54 @@ pub(crate) fn ahead<T: Send, E: Send>(
 ) -> Result<(), E> {
     thread::scope(|scope| {
         let (sender, chunks) = sync_channel(CHUNKS_MAX);
-        let maker = scope.spawn(move || {
-            let mut outlet = Outlet {
-                sender,
-                chunk: Vec::new(),
-                bytes: 0,
-            };
-            let made = make(&mut outlet);
-            outlet.flush().and(made)
-        });
+        let maker = scope.spawn(move || made(sender, make));
         let taken = chunks.into_iter().flatten().try_for_each(take);
-        let made = maker.join().unwrap_or_else(|panic| resume_unwind(panic));
-        match (taken, made) {
-            (Err(error), _) | (Ok(()), Err(Halt::Failed(error))) => Err(error),
-            (Ok(()), Ok(()) | Err(Halt::Unwanted)) => Ok(()),
-        }
+        outcome(taken, joined(maker))
     })
 }
 
-#[cfg(test)]
+/// Calls `take` on another thread with what `make` makes on this one, and is [`ahead`] otherwise.
+///
+/// Whoever takes much memory in small pieces does it on this thread, where the system gives it in
+/// larger ones.
+#[cfg(all(feature = "store", unix))]
+pub(crate) fn behind<T: Send, E: Send>(
+    make: impl FnOnce(&mut Outlet<T>) -> Result<(), Halt<E>>,
+    take: impl FnMut(T) -> Result<(), E> + Send,
+) -> Result<(), E> {
+    thread::scope(|scope| {
+        let (sender, chunks) = sync_channel(CHUNKS_MAX);
+        let taker = scope.spawn(move || chunks.into_iter().flatten().try_for_each(take));
+        let made = made(sender, make);
+        outcome(joined(taker), made)
+    })
+}
+
+fn made<T, E>(
+    sender: SyncSender<Vec<T>>,
+    make: impl FnOnce(&mut Outlet<T>) -> Result<(), Halt<E>>,
+) -> Result<(), Halt<E>> {
+    let mut outlet = Outlet {
+        sender,
+        chunk: Vec::new(),
+        bytes: 0,
+    };
+    let made = make(&mut outlet);
+    outlet.flush().and(made)
+}
+
+fn joined<R>(thread: ScopedJoinHandle<'_, R>) -> R {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+fn outcome<E>(taken: Result<(), E>, made: Result<(), Halt<E>>) -> Result<(), E> {
+    match (taken, made) {
+        (Err(error), _) | (Ok(()), Err(Halt::Failed(error))) => Err(error),
+        (Ok(()), Ok(()) | Err(Halt::Unwanted)) => Ok(()),
+    }
+}
+
+#[cfg(all(test, feature = "store", unix))]
 mod tests {
     use super::*;
 
@@ -92,29 +121,30 @@ mod tests {
     #[test]
     fn all_is_taken_in_order() {
         let mut taken = Vec::new();
-        let done = ahead(
-            |outlet| numbers(outlet, 10_000),
-            |number| {
-                taken.push(number);
-                Ok(())
-            },
-        );
-        assert_eq!(done, Ok(()));
-        assert!(taken.into_iter().eq(0..10_000));
+        let mut take = |number| {
+            taken.push(number);
+            Ok(())
+        };
+        let make = |outlet: &mut _| numbers(outlet, 10_000);
+        assert_eq!(ahead(make, &mut take), Ok(()));
+        assert_eq!(behind(make, &mut take), Ok(()));
+        assert!(taken.into_iter().eq((0..10_000).chain(0..10_000)));
     }
 
     #[test]
     fn what_was_made_before_a_failure_is_taken() {
         let mut taken = 0;
+        let mut take = |_| {
+            taken += 1;
+            Ok(())
+        };
         let make = |outlet: &mut _| {
             numbers(outlet, 1_000)?;
             Err(Halt::Failed("made"))
         };
-        let done = ahead(make, |_| {
-            taken += 1;
-            Ok(())
-        });
-        assert_eq!((done, taken), (Err("made"), 1_000));
+        assert_eq!(ahead(make, &mut take), Err("made"));
+        assert_eq!(behind(make, &mut take), Err("made"));
+        assert_eq!(taken, 2_000);
     }
 
     /// It makes without end: only the refusal stops it.
@@ -123,5 +153,6 @@ mod tests {
         let make = |outlet: &mut _| numbers(outlet, u32::MAX);
         let take = |number| if number < 7 { Ok(()) } else { Err("taken") };
         assert_eq!(ahead(make, take), Err("taken"));
+        assert_eq!(behind(make, take), Err("taken"));
     }
 }

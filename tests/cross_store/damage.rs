@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use netabase_store::{
-    Backend, EncodingDecodingError, MemoryStore, NetabaseError, RedbStore, Result, SledStore,
-    Store, StoreError, ToIVec,
+    Backend, EncodingDecodingError, MemoryStore, NetabaseError, Query, RedbStore, Result,
+    SledStore, Store, StoreError, ToIVec,
     backends::{TableEdits, TableId, TableSet, WriteSet},
 };
 use netabase_tests::{
@@ -63,14 +63,18 @@ fn age_entry(age: u32, id: u64) -> Vec<u8> {
 mod of {
     use super::{
         Backend, Customer, CustomerAgeSecondaryKey, CustomerEmailSecondaryKey, CustomerPrimaryKey,
-        EncodingDecodingError, NetabaseError, Result, Shop, StoreError, ToIVec, age_entry,
-        customer, key, refusal, write,
+        EncodingDecodingError, NetabaseError, Query, Result, Shop, ShopDefinition, StoreError,
+        ToIVec, age_entry, customer, key, refusal, write,
     };
 
     pub(super) fn a_changed_row_is_an_error_that_names_it<B: Backend>(
         store: Shop<B>,
     ) -> Result<()> {
         let customers = store.open_tree::<Customer>();
+        let all_fields = |mut query: Query<ShopDefinition, Customer, B>| {
+            while query.next_fields(|_| Ok(()))?.is_some() {}
+            Ok(())
+        };
         customers.put_many((0..3).map(customer))?;
         let whole = customer(1).to_ivec()?;
         let cut = whole.get(..whole.len() - 1).unwrap_or_default();
@@ -91,6 +95,8 @@ mod of {
                     ..customer(1)
                 }),
                 customers.iter().try_for_each(|found| found.map(drop)),
+                all_fields(customers.iter()),
+                all_fields(customers.index::<CustomerAgeSecondaryKey>().get(19)),
                 customers
                     .index::<CustomerAgeSecondaryKey>()
                     .first(19)

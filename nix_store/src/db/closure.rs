@@ -264,7 +264,9 @@ impl Marks {
 
     /// Yields the numbers that are marked.
     fn all(&self) -> impl Iterator<Item = u32> {
-        (0..).zip(&self.0).filter_map(|(number, mark)| mark.then_some(number))
+        (0..)
+            .zip(&self.0)
+            .filter_map(|(number, mark)| mark.then_some(number))
     }
 
     fn first(&self) -> Option<u32> {

@@ -5,18 +5,28 @@ use netabase_store::{ValueError, ValueReader};
 /// How many bytes of text one batch has, before the row that exceeds them.
 const BATCH_BYTES_MAX: usize = 1 << 16;
 
+/// How long most rows are.
+const ROW_BYTES: usize = 1 << 12;
+
 /// The paths of some rows, each followed by those that it refers to.
-#[derive(Default)]
 pub(super) struct Batch {
     /// The texts, one after the other.
     text: String,
     /// Where each ends.
     ends: Vec<usize>,
-    /// How many of them each row has.
-    rows: Vec<usize>,
+    /// How many references each path has.
+    references: Vec<usize>,
 }
 
 impl Batch {
+    pub(super) fn new() -> Self {
+        Self {
+            text: String::with_capacity(BATCH_BYTES_MAX + ROW_BYTES),
+            ends: Vec::new(),
+            references: Vec::new(),
+        }
+    }
+
     /// Adds what the first fields of a `StorePath` say: its path, and past the hash, the size, the
     /// time and the deriver, its references.
     pub(super) fn push(&mut self, fields: &mut ValueReader<'_>) -> Result<(), ValueError> {
@@ -33,7 +43,7 @@ impl Batch {
         for _ in 0..references {
             self.push_text(fields.get_text()?);
         }
-        self.rows.push(1 + references);
+        self.references.push(references);
         Ok(())
     }
 
@@ -51,30 +61,20 @@ impl Batch {
         self.text.len()
     }
 
-    /// Calls `each` with every path, and with the references that follow it.
-    pub(super) fn try_for_each<E>(
-        &self,
-        mut each: impl FnMut(Role, &str) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut ends = self.ends.iter();
+    /// Yields all texts: every path, and behind each its references.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> + Clone {
         let mut start = 0;
-        for count in &self.rows {
-            let mut role = Role::Path;
-            for end in ends.by_ref().take(*count) {
-                let text = self.text.get(start..*end);
-                each(role, text.expect("texts end where they were pushed"))?;
-                (start, role) = (*end, Role::Reference);
-            }
-        }
-        Ok(())
+        self.ends.iter().map(move |end| {
+            let text = self.text.get(start..*end);
+            start = *end;
+            text.expect("texts end where they were pushed")
+        })
     }
-}
 
-/// What a text is to its row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Path,
-    Reference,
+    /// Yields how many references each path has.
+    pub(super) fn references(&self) -> impl Iterator<Item = usize> {
+        self.references.iter().copied()
+    }
 }
 
 fn skip_text(fields: &mut ValueReader<'_>) -> Result<(), ValueError> {
@@ -111,30 +111,28 @@ mod tests {
             row("", Some(""), &["", "/\u{e4}"]),
         ];
         let tree = MemoryStore::<StoreDefinition>::new().open_tree::<StorePath>();
-        let mut wanted = Vec::new();
+        let (mut wanted, mut counts) = (Vec::new(), Vec::new());
         for row in rows.iter().rev() {
             tree.put(row.clone()).unwrap();
         }
         for row in tree.iter().values() {
             let row = row.unwrap();
-            wanted.push((Role::Path, row.path));
-            wanted.extend(row.references.into_iter().map(|it| (Role::Reference, it)));
+            counts.push(row.references.len());
+            wanted.push(row.path);
+            wanted.extend(row.references);
         }
 
-        let (mut batch, mut query, mut found) = (Batch::default(), tree.iter(), Vec::new());
+        let (mut batch, mut query) = (Batch::new(), tree.iter());
         while let Some(()) = query.next_fields(|fields| batch.push(fields)).unwrap() {}
-        let done = batch.try_for_each(|role, text| {
-            found.push((role, text.to_owned()));
-            Ok::<_, ()>(())
-        });
-        assert_eq!((done, found), (Ok(()), wanted));
+        assert!(batch.texts().eq(wanted));
+        assert!(batch.references().eq(counts));
         assert_eq!(batch.bytes(), "/a/b/a/b/gone/\u{e4}".len());
     }
 
     #[test]
     fn fields_that_are_no_path_and_references_are_refused() {
         let refused = |bytes: &[u8]| {
-            let error = Batch::default().push(&mut ValueReader::new(bytes));
+            let error = Batch::new().push(&mut ValueReader::new(bytes));
             error.unwrap_err().to_string()
         };
         let mut bytes = Vec::new();
@@ -149,7 +147,11 @@ mod tests {
         bytes.pop();
         // More references than can follow.
         bytes.extend([0, 250, 1]);
-        assert!(refused(&bytes).contains("a length of 250"), "{}", refused(&bytes));
+        assert!(
+            refused(&bytes).contains("a length of 250"),
+            "{}",
+            refused(&bytes)
+        );
     }
 
     #[test]

@@ -4,11 +4,11 @@ use netabase_store::{Tree, View};
 
 use super::{
     ClosureError,
-    batch::{Batch, Role},
+    batch::Batch,
     texts::{Texts, index},
 };
 use crate::{
-    ahead::ahead,
+    ahead::behind,
     db::models::{StoreDefinition, StorePath},
     store::Direction,
 };
@@ -30,16 +30,16 @@ struct Row {
 impl Graph {
     /// Reads all rows of a tree, and numbers whatever is not in `texts` yet.
     ///
-    /// One thread reads them while this one gives them numbers.
+    /// This thread reads them while another one gives them numbers.
     pub(super) fn read<V: View>(
         tree: &Tree<StoreDefinition, StorePath, V>,
         texts: &mut Texts,
     ) -> Result<Self, ClosureError> {
         let mut graph = Self::default();
         let mut query = tree.iter();
-        ahead(
+        behind(
             |outlet| {
-                let mut batch = Batch::default();
+                let mut batch = Batch::new();
                 while query
                     .next_fields(|fields| batch.push(fields))
                     .map_err(ClosureError::from)?
@@ -47,28 +47,27 @@ impl Graph {
                 {
                     if batch.is_full() {
                         let bytes = batch.bytes();
-                        outlet.push(std::mem::take(&mut batch), bytes)?;
+                        outlet.push(std::mem::replace(&mut batch, Batch::new()), bytes)?;
                     }
                 }
                 let bytes = batch.bytes();
                 outlet.push(batch, bytes)
             },
-            |batch| batch.try_for_each(|role, text| graph.push(role, text, texts)),
+            |batch| graph.push(&batch, texts).ok_or(ClosureError::TooMany),
         )?;
         Ok(graph)
     }
 
-    fn push(&mut self, role: Role, text: &str, texts: &mut Texts) -> Result<(), ClosureError> {
-        let (number, _) = texts.insert(text).ok_or(ClosureError::TooMany)?;
-        if role == Role::Reference {
-            self.references.push(number);
+    /// Adds rows, or returns nothing where there is no room.
+    fn push(&mut self, batch: &Batch, texts: &mut Texts) -> Option<()> {
+        let mut numbers = texts.insert_all(batch.texts())?.into_iter();
+        for references in batch.references() {
+            let number = numbers.next()?;
+            self.references.extend(numbers.by_ref().take(references));
+            let end = u32::try_from(self.references.len()).ok()?;
+            self.rows.push(Row { number, end });
         }
-        let end = u32::try_from(self.references.len()).map_err(|_| ClosureError::TooMany)?;
-        match (role, self.rows.last_mut()) {
-            (Role::Reference, Some(row)) => row.end = end,
-            _ => self.rows.push(Row { number, end }),
-        }
-        Ok(())
+        Some(())
     }
 
     /// Yields the numbers of the rows, by their texts.

@@ -1,6 +1,9 @@
 //! Texts by number: all in one piece of memory, each once.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, RandomState},
+    ops::Range,
+};
 
 /// How many slots the smallest table has.
 const SLOTS_MIN: usize = 64;
@@ -48,11 +51,15 @@ impl Texts {
     }
 
     pub(super) fn get(&self, number: u32) -> &str {
-        let at = index(number);
-        let end = |at: usize| self.ends.get(at).map(|end| index(*end));
-        let start = at.checked_sub(1).and_then(end).unwrap_or(0);
-        let text = end(at).and_then(|end| self.bytes.get(start..end));
+        let text = self.bytes.get(self.range(number));
         text.expect("texts are asked for by their numbers")
+    }
+
+    /// Returns where a text lies.
+    fn range(&self, number: u32) -> Range<usize> {
+        let at = index(number);
+        let end = |at: usize| self.ends.get(at).map_or(0, |end| index(*end));
+        at.checked_sub(1).map_or(0, end)..end(at)
     }
 
     /// Sorts numbers by their texts.
@@ -62,10 +69,54 @@ impl Texts {
 
     /// Returns the number of a text and whether it is new, or nothing where there is no room.
     pub(super) fn insert(&mut self, text: &str) -> Option<(u32, bool)> {
+        self.insert_hashed(text, self.hasher.hash(text.as_bytes()))
+    }
+
+    /// Returns the numbers of many texts, in their order, or nothing where there is no room.
+    ///
+    /// Nearly all of the time goes by waiting for memory: so what is asked of it for one text does
+    /// not wait for the one before.
+    pub(super) fn insert_all<'t>(
+        &mut self,
+        texts: impl Iterator<Item = &'t str> + Clone,
+    ) -> Option<Vec<u32>> {
+        let likely: Vec<_> = texts
+            .clone()
+            .map(|text| self.hasher.hash(text.as_bytes()))
+            .map(|hash| (hash, self.likely(hash)))
+            .collect();
+        let ranges: Vec<_> = likely.iter().map(|(_, it)| self.range(*it)).collect();
+        let likely = likely.into_iter().zip(ranges);
+        let numbers = texts.zip(likely).map(|(text, ((hash, number), range))| {
+            let is_it =
+                number != EMPTY && self.bytes.as_bytes().get(range) == Some(text.as_bytes());
+            if is_it {
+                return Some(number);
+            }
+            self.insert_hashed(text, hash).map(|(number, _)| number)
+        });
+        numbers.collect()
+    }
+
+    /// Returns the number of the first text that has a hash.
+    fn likely(&self, hash: u32) -> u32 {
+        let Some(mask) = self.slots.len().checked_sub(1) else {
+            return EMPTY;
+        };
+        let mut at = index(hash) & mask;
+        while let Some(slot) = self.slots.get(at) {
+            if slot.hash == hash || slot.number == EMPTY {
+                return slot.number;
+            }
+            at = (at + 1) & mask;
+        }
+        EMPTY
+    }
+
+    fn insert_hashed(&mut self, text: &str, hash: u32) -> Option<(u32, bool)> {
         if self.ends.len() * 2 >= self.slots.len() {
             self.grow();
         }
-        let hash = self.hasher.hash(text.as_bytes());
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = index(hash) & mask;
         loop {
@@ -122,7 +173,6 @@ impl Default for TextHasher {
 }
 
 impl TextHasher {
-    #[inline]
     fn hash(&self, text: &[u8]) -> u32 {
         let (words, tail) = text.as_chunks::<8>();
         let mut hash = self.start ^ u64::try_from(text.len()).unwrap_or(u64::MAX);
@@ -159,9 +209,22 @@ mod tests {
             assert_eq!(inserted, Some((number % 5_000, is_new)));
         }
         assert_eq!(texts.count(), 5_000);
+        check_all(&text);
         for number in 0..5_000 {
             assert_eq!(texts.get(number), text(number));
         }
+    }
+
+    /// Numbers the same texts many at a time: new ones and known ones, and some twice in one go.
+    fn check_all(text: impl Fn(u32) -> String) {
+        let mut texts = Texts::default();
+        for start in (0..5_000).step_by(250) {
+            let numbers: Vec<u32> = (start / 2..start + 250).chain(start..start + 250).collect();
+            let these: Vec<String> = numbers.iter().map(|number| text(*number)).collect();
+            let inserted = texts.insert_all(these.iter().map(String::as_str));
+            assert_eq!(inserted, Some(numbers));
+        }
+        assert_eq!(texts.count(), 5_000);
     }
 
     #[test]
