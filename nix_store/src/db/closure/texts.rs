@@ -247,6 +247,27 @@ mod tests {
         check(|number| "z".repeat(index(number)));
     }
 
+    #[test]
+    fn texts_of_one_hash_have_numbers_of_their_own() {
+        let same = || Texts {
+            hasher: TextHasher {
+                start: 0,
+                factor: 0,
+            },
+            ..Texts::default()
+        };
+        let these: Vec<String> = (0..300).map(|number| format!("text {number}")).collect();
+        let numbers: Vec<u32> = (0..300).collect();
+        let (mut one_by_one, mut at_once) = (same(), same());
+        for _ in 0..2 {
+            for (text, number) in these.iter().zip(&numbers) {
+                assert_eq!(one_by_one.insert(text).unwrap().0, *number);
+            }
+            let inserted = at_once.insert_all(these.iter().map(String::as_str));
+            assert_eq!(inserted, Some(numbers.clone()));
+        }
+    }
+
     /// How far the searches for all texts go, by the number of texts.
     fn steps(texts: &Texts) -> usize {
         let mask = texts.slots.len() - 1;
