@@ -235,6 +235,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_batch_wrote_is_newer_than_late_edits() {
+        let (mut edits, mut model) = filled(5_000);
+        edits.begin_undo();
+        for (key, value) in model.iter_mut().take(2_000) {
+            *value = Some(vec![1; 20].into());
+            edits.push(TABLE, key.clone(), value.clone());
+        }
+        edits.end_undo();
+        assert_eq!(spelt(&edits.into_set().tables[&TABLE]), spelt(&model));
+    }
+
+    #[test]
     fn a_table_whose_edits_were_all_taken_back_has_none() {
         let mut edits = Edits::default();
         edits.begin_undo();
