@@ -67,8 +67,8 @@ fn hotshot_what_nobody_vouches_for_is_refused_and_never_said_to_be_stored() {
 }
 
 /// Fills a store of so many records with strangers' ones, each nearer than one that is there, and
-/// returns how long so many evictions took.
-fn evictions_in(records: &KadStore<MemoryBackend>, held: u64, evictions: u64) -> Duration {
+/// returns how long the median put took until so many were evicted.
+fn median_put(records: &KadStore<MemoryBackend>, held: u64, evictions: u64) -> Duration {
     let wait = || wait_for("there is room", || records.health().pending_rows < 8_000);
     let mut number = 0;
     while records.health().records < usize::try_from(held).expect("small") {
@@ -79,18 +79,19 @@ fn evictions_in(records: &KadStore<MemoryBackend>, held: u64, evictions: u64) ->
             wait();
         }
     }
-    let (before, mut took) = (records.health().metrics.evicted, Duration::ZERO);
+    let (before, mut took) = (records.health().metrics.evicted, Vec::new());
     while records.health().metrics.evicted < before + evictions {
         number += 1;
         let begin = Instant::now();
         // About half are farther away than all that is there, and refused.
         let _ = records.put_from(None, record(number, peer(number / 1_000), 9));
-        took += begin.elapsed();
+        took.push(begin.elapsed());
         if number % 1_000 == 0 {
             wait();
         }
     }
-    took
+    took.sort_unstable();
+    took[took.len() / 2]
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn autonomi_an_eviction_does_not_look_at_every_key() {
         let mut config = RecordStoreConfig::default();
         config.max_records = usize::try_from(held).expect("small");
         let home = Home::<MemoryBackend>::new();
-        evictions_in(&home.records(local(), &config), held, 300)
+        median_put(&home.records(local(), &config), held, 300)
     });
     // A hundred times as many keys, and a hundred times the work if each were looked at.
     assert!(many < few * 30, "{few:?} among few, {many:?} among many");
