@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
 };
 
@@ -16,7 +16,7 @@ use nix_store::{
     verify::{VerifyOptions, verify},
 };
 
-use crate::support::{Place, assert_canonical, missing, options, partition};
+use crate::support::{Place, assert_canonical, options, partition};
 
 /// A store that a real Nix filled, in the folder that its paths are printed with.
 struct Nix {
@@ -26,24 +26,10 @@ struct Nix {
 impl Nix {
     /// Makes the corpus, or says why there is none.
     fn new() -> Option<Self> {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let folder = std::env::var_os("NETABASE_SHARED")
-            .map_or_else(|| workspace.join("../shared"), PathBuf::from);
-        let script = folder.join("tools/nix-corpus/gen.sh");
-        if !script.exists() {
-            missing(&format!("there is no {}", script.display()));
-            return None;
-        }
-        if Command::new("nix-store").arg("--version").output().is_err() {
-            missing("there is no Nix");
-            return None;
-        }
         let nix = Self {
             place: Place::new(),
         };
-        let mut command = Command::new("bash");
-        command.arg(script).arg(nix.root()).args(["50", "30"]);
-        succeeded(command.output().expect("bash starts"));
+        test_data::nix_corpus(&nix.root())?;
         Some(nix)
     }
 

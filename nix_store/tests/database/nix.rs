@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     io::BufReader,
-    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -33,34 +32,11 @@ struct Nix {
     dir: StoreDir,
 }
 
-fn shared(name: &str) -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder = std::env::var_os("NETABASE_SHARED")
-        .map_or_else(|| workspace.join("../shared"), PathBuf::from);
-    let path = folder.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    missing(&format!("there is no {}", path.display()));
-    None
-}
-
 impl Nix {
     fn new() -> Option<Self> {
-        let script = shared("tools/nix-corpus/gen.sh")?;
-        if Command::new("nix-store").arg("--version").output().is_err() {
-            missing("there is no Nix");
-            return None;
-        }
         let root = TempDir::new().unwrap();
         let path = root.path().canonicalize().unwrap();
-        let generated = Command::new("bash")
-            .arg(script)
-            .arg(&path)
-            .args(["12", "9"])
-            .stdout(Stdio::null())
-            .status();
-        assert!(generated.unwrap().success());
+        test_data::nix_corpus(&path)?;
         let dir = StoreDir::new(path.join("store").to_str().unwrap()).unwrap();
         Some(Self { root, dir })
     }
@@ -244,7 +220,7 @@ fn check_realisations(nix: &Nix, database: &Database, objects: &[Registration]) 
 
 #[test]
 fn closures_of_real_paths_are_those_of_their_graph() {
-    let Some(data) = shared("data/store-paths.jsonl.zst") else {
+    let Some(data) = test_data::shared("data/store-paths.jsonl.zst") else {
         return;
     };
     let unpacked = Command::new("zstd")

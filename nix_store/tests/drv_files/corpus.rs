@@ -17,7 +17,6 @@ use nix_store::{
     path_info,
 };
 use tempfile::TempDir;
-use test_data::{missing, shared};
 
 use crate::support::done;
 
@@ -44,16 +43,10 @@ struct Corpus {
 impl Corpus {
     /// Makes a store, or says why there is none.
     fn new() -> Option<Self> {
-        let tools = shared("tools/nix-corpus")?;
         let folder = tempfile::tempdir().expect("a temporary folder");
-        if Command::new("nix-build").arg("--version").output().is_err() {
-            missing("there is no Nix");
-            return None;
-        }
         let root = folder.path().join("s");
         fs::create_dir(&root).expect("a folder");
-        let generate = format!("{}/gen.sh {} 50 30", tools.display(), root.display());
-        bash(&generate);
+        let tools = test_data::nix_corpus(&root)?;
         fs::write(folder.path().join("fetched.nix"), FETCHED).expect("a file");
         let within = |command: &str| {
             let (root, tools) = (root.display(), tools.display());

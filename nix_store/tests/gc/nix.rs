@@ -1,13 +1,6 @@
 //! The same corpus collected by a real Nix and by us.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::BufReader,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeSet, fs, io::BufReader, os::unix::fs::symlink, process::Command};
 
 use nix_core::{
     derivation::Derivation,
@@ -20,7 +13,7 @@ use nix_store::{
     path_info,
 };
 
-use crate::support::{Place, collect, entries, missing, open};
+use crate::support::{Place, collect, entries, open};
 
 /// A corpus that a real Nix made, and roots in it.
 struct Corpus {
@@ -31,25 +24,8 @@ struct Corpus {
 impl Corpus {
     /// Makes one, or says why there is none.
     fn new() -> Option<Self> {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let shared = std::env::var_os("NETABASE_SHARED");
-        let shared = shared.map_or_else(|| workspace.join("../shared"), PathBuf::from);
-        let script = shared.join("tools/nix-corpus/gen.sh");
-        if !script.exists() {
-            missing(&format!("there is no {}", script.display()));
-            return None;
-        }
-        if Command::new("nix-store").arg("--version").output().is_err() {
-            missing("there is no Nix");
-            return None;
-        }
         let place = Place::new();
-        let made = Command::new("bash")
-            .arg(script)
-            .arg(place.path("nix"))
-            .args(["50", "30"])
-            .output();
-        assert!(made.expect("bash").status.success());
+        test_data::nix_corpus(&place.path("nix"))?;
         let mut corpus = Self {
             place,
             infos: Vec::new(),

@@ -17,7 +17,6 @@ use nix_store::{
     gc::{self, GcOptions, GcProgress, GcReport},
     local::{LocalOptions, LocalStore, StoreLayout},
 };
-pub(crate) use test_data::missing;
 
 /// A folder that is removed with all that was made in it.
 pub(crate) struct Place(tempfile::TempDir);

@@ -188,20 +188,7 @@ fn a_text_has_the_path_that_builtins_to_file_gives_it() {
 
 /// Makes the corpus, whose store is then ours as well.
 fn corpus(root: &Path) -> Option<LocalStore> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let shared = std::env::var_os("NETABASE_SHARED")
-        .map_or_else(|| workspace.join("../shared"), PathBuf::from);
-    let script = shared.join("tools/nix-corpus/gen.sh");
-    if !script.exists() || Command::new("nix-store").arg("--version").output().is_err() {
-        missing("there is no Nix, or no script that makes a corpus");
-        return None;
-    }
-    let made = Command::new("bash")
-        .arg(script)
-        .arg(root)
-        .args(["50", "30"])
-        .output();
-    assert!(made.expect("it starts").status.success());
+    test_data::nix_corpus(root)?;
     let store_dir = StoreDir::new(root.join("store").to_str().expect("UTF-8"));
     let layout = StoreLayout {
         store_dir: store_dir.expect("a store dir"),
@@ -214,12 +201,9 @@ fn corpus(root: &Path) -> Option<LocalStore> {
 /// Runs a program of Nix on the corpus.
 fn on_corpus(root: &Path, command: &str, input: &[u8]) -> Vec<u8> {
     let environment = "R=$1 . \"$2/tools/nix-corpus/env.sh\"";
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let shared = std::env::var_os("NETABASE_SHARED")
-        .map_or_else(|| workspace.join("../shared"), PathBuf::from);
     let mut child = Command::new("bash")
         .args(["-c", &format!("{environment}; {command}"), "bash"])
-        .args([root, &shared])
+        .args([root, &test_data::folder()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

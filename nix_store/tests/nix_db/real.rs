@@ -21,7 +21,6 @@ use nix_store::{
 };
 use rusqlite::{Connection, types::Value};
 use tempfile::TempDir;
-use test_data::{missing, shared};
 
 use crate::support::everything;
 
@@ -40,15 +39,8 @@ impl Corpus {
         if let Some(corpus) = current.upgrade() {
             return Some(corpus);
         }
-        let tools = shared("tools/nix-corpus")?;
-        if Command::new("nix-store").arg("--version").output().is_err() {
-            missing("there is no Nix");
-            return None;
-        }
         let folder = tempfile::tempdir().unwrap();
-        let mut made = Command::new(tools.join("gen.sh"));
-        let made = made.arg(folder.path()).args(["50", "30"]).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
+        let tools = test_data::nix_corpus(folder.path())?;
         let corpus = Arc::new(Self { folder, tools });
         *current = Arc::downgrade(&corpus);
         Some(corpus)

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
 };
 
@@ -19,19 +19,9 @@ use nix_store::{
 
 use crate::fixture::{known, observe};
 
-/// Makes objects with a real Nix, and copies them into a cache of files.
-const MAKE: &str = r#"
-"$TOOLS/gen.sh" "$R" 50 30 && . "$TOOLS/env.sh" &&
-nix copy --all --to "file://$R/files?compression=none""#;
-
-/// Returns the folder of the tools, or nothing, having said so, where one may be missing.
-fn tools() -> Option<PathBuf> {
-    if Command::new("nix-store").arg("--version").output().is_err() {
-        test_data::missing("there is no Nix");
-        return None;
-    }
-    test_data::shared("tools/nix-corpus")
-}
+/// Copies the objects of a real Nix into a cache of files.
+const COPY: &str = r#"
+. "$TOOLS/env.sh" && nix copy --all --to "file://$R/files?compression=none""#;
 
 /// Runs a script about the store below `root`, and returns what it prints.
 fn run(tools: &Path, root: &Path, script: &str) -> String {
@@ -45,10 +35,12 @@ fn run(tools: &Path, root: &Path, script: &str) -> String {
 
 #[test]
 fn a_store_that_nix_made_answers_as_nix_does() {
-    let Some(tools) = tools() else { return };
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    run(&tools, root, MAKE);
+    let Some(tools) = test_data::nix_corpus(root) else {
+        return;
+    };
+    run(&tools, root, COPY);
     let dir = StoreDir::new(root.join("store").to_str().unwrap()).unwrap();
     let mut infos = BTreeMap::new();
     for entry in fs::read_dir(root.join("files")).unwrap() {
