@@ -50,6 +50,8 @@ pub mod derivation_show;
 pub mod drv_files;
 mod field;
 #[cfg(all(feature = "store", unix))]
+mod file_lock;
+#[cfg(all(feature = "store", unix))]
 pub mod gc;
 #[cfg(all(feature = "store", unix))]
 pub mod local;

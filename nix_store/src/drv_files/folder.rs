@@ -13,7 +13,10 @@ use rustix::{
 };
 
 use super::{DrvFileError, FILE_BYTES_MAX};
-use crate::store::{Error, Result};
+use crate::{
+    file_lock::FileLock,
+    store::{Error, Result},
+};
 
 /// A file while it is written; there is one writer at a time.
 const UNFINISHED: &str = ".unfinished";
@@ -26,19 +29,6 @@ const LOCK: &str = ".lock";
 pub(super) struct Folder {
     path: PathBuf,
     fd: OwnedFd,
-}
-
-/// The right to write, given back on drop.
-#[derive(Debug)]
-pub(super) struct Lock {
-    file: File,
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // A process that is just being started has the file too: closing ours would not unlock it.
-        let _ = self.file.unlock();
-    }
 }
 
 impl Folder {
@@ -135,14 +125,13 @@ impl Folder {
     }
 
     /// Waits until nobody else writes.
-    pub(super) fn lock(&self) -> Result<Lock> {
+    pub(super) fn lock(&self) -> Result<FileLock> {
         let path = self.path_of(LOCK);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o600);
         let fd = fs::openat(&self.fd, LOCK, flags | OFlags::NONBLOCK, mode);
         let file = File::from(fd.map_err(|source| io("open", &path, source))?);
-        file.lock().map_err(|source| io("lock", &path, source))?;
-        Ok(Lock { file })
+        FileLock::exclusive(file).map_err(|source| io("lock", &path, source))
     }
 
     /// Puts a file there at once: after a crash it is the former one, or the new one as a whole.

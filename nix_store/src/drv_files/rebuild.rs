@@ -8,11 +8,11 @@ use nix_core::{
     store_path::{OutputName, StorePath},
 };
 
-use super::{
-    DerivationState, DrvFiles, ResultState,
-    folder::{Folder, Lock},
+use super::{DerivationState, DrvFiles, ResultState, folder::Folder};
+use crate::{
+    file_lock::FileLock,
+    store::{Error, ReadStore, Result},
 };
-use crate::store::{Error, ReadStore, Result};
 
 /// What [`DrvFiles::rebuild`] did.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl DrvFiles {
         lookup: &L,
         modulo: &mut DerivationModulo<'_, L>,
         outputs: &BTreeMap<OutputName, PathInfo>,
-        (out, lock): (&Folder, &Lock),
+        (out, lock): (&Folder, &FileLock),
     ) -> Result<bool>
     where
         L::Error: error::Error + Send + Sync + 'static,

@@ -14,11 +14,12 @@ use serde_json::Value;
 
 use super::{
     BuildHash, BuildOutputs, BuiltOutput, DrvFiles, FILE_BYTES_MAX, Outputs, RecordError,
-    ResultState,
-    folder::{Folder, Lock},
-    pending::Pending,
+    ResultState, folder::Folder, pending::Pending,
 };
-use crate::store::{Error, Result};
+use crate::{
+    file_lock::FileLock,
+    store::{Error, Result},
+};
 
 /// What ends the name of a derivation file.
 pub(super) const SUFFIX: &str = ".drv";
@@ -163,7 +164,7 @@ impl DrvFiles {
         &self,
         pending: &Pending,
         out: &Folder,
-        _lock: &Lock,
+        _lock: &FileLock,
     ) -> Result<RecordedBuild> {
         let build_hash = pending.build_hash;
         let derivation = self.put_derivation(pending)?;

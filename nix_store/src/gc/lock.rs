@@ -1,7 +1,7 @@
 //! The lock between collectors and those who need what they add.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io,
     os::{
         fd::AsRawFd,
@@ -14,6 +14,7 @@ use std::{
 };
 
 use crate::{
+    file_lock::FileLock,
     local::StoreLayout,
     store::{Error, Result},
 };
@@ -27,7 +28,7 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "the lock is released on drop"]
 pub struct GcLock {
-    file: File,
+    _lock: FileLock,
 }
 
 impl GcLock {
@@ -37,8 +38,8 @@ impl GcLock {
     /// Fails when the lock's file cannot be made or locked.
     pub fn shared(layout: &StoreLayout) -> Result<Self> {
         let (file, path) = open(layout)?;
-        retry(|| file.lock_shared()).map_err(failed("lock", &path))?;
-        Ok(Self { file })
+        let lock = FileLock::shared(file).map_err(failed("lock", &path))?;
+        Ok(Self { _lock: lock })
     }
 
     /// Waits until nobody else holds the lock, and keeps everybody away.
@@ -52,9 +53,9 @@ impl GcLock {
     pub fn exclusive(layout: &StoreLayout) -> Result<Self> {
         make_socket(layout)?;
         let (file, path) = open(layout)?;
-        retry(|| file.lock()).map_err(failed("lock", &path))?;
+        let lock = FileLock::exclusive(file).map_err(failed("lock", &path))?;
         make_socket(layout)?;
-        Ok(Self { file })
+        Ok(Self { _lock: lock })
     }
 
     /// Keeps everybody away as [`exclusive`](Self::exclusive) does, or returns nothing where
@@ -62,19 +63,8 @@ impl GcLock {
     pub(super) fn try_exclusive(layout: &StoreLayout) -> Result<Option<Self>> {
         make_socket(layout)?;
         let (file, path) = open(layout)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self { file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(failed("lock", &path)(error)),
-        }
-    }
-}
-
-impl Drop for GcLock {
-    fn drop(&mut self) {
-        // A process that this one is just starting has the file too until it runs its program:
-        // closing ours would not unlock it. What cannot be unlocked is so when both are closed.
-        let _ = self.file.unlock();
+        let lock = FileLock::try_exclusive(file).map_err(failed("lock", &path))?;
+        Ok(lock.map(|lock| Self { _lock: lock }))
     }
 }
 
@@ -110,16 +100,6 @@ fn make_socket(layout: &StoreLayout) -> Result<()> {
             Err(failed("make the socket", &path)(error))
         }
         _ => Ok(()),
-    }
-}
-
-/// Repeats what a signal interrupted.
-fn retry(mut lock: impl FnMut() -> io::Result<()>) -> io::Result<()> {
-    loop {
-        match lock() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
     }
 }
 

@@ -11,7 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::store::{Error, Result};
+use crate::{
+    file_lock::retry,
+    store::{Error, Result},
+};
 
 /// How much of the system's list of locks is read.
 const LOCKS_BYTES_MAX: u64 = 1 << 20;
@@ -110,15 +113,6 @@ impl Lock {
             action: "lock",
             path: self.dir.join("netabase.lock"),
             source,
-        }
-    }
-}
-
-fn retry(lock: impl Fn() -> io::Result<()>) -> io::Result<()> {
-    loop {
-        match lock() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            done => return done,
         }
     }
 }
