@@ -12,7 +12,7 @@ use super::{
     clock::{Anchor, Clock},
     config::{RecordDurability, RecordStoreConfig},
     load,
-    row::{Place, RecordRow, RowKey, Tag},
+    row::{Place, RecordRow, RowKey},
     state::{Busy, Disk, Found, State},
     writer::{self, Control},
 };
@@ -122,10 +122,6 @@ impl<B: Backend> Core<B> {
 
     pub(super) fn distance(&self, key: &RecordKey) -> Place {
         Place::of(key.as_ref()).xor(self.origin)
-    }
-
-    pub(super) fn providers_row(&self, at: Place) -> RowKey {
-        RowKey(Tag::Providers, at.xor(self.origin))
     }
 
     /// Returns up to `limit` records of others that are not nearer than the record of `after`, without

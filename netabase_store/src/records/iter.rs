@@ -77,9 +77,13 @@ impl<B: Backend> Provided<B> {
 
     fn step(&mut self) -> Option<Option<ProviderRecord>> {
         let core = &self.shared.core;
-        let at = core.lock().state.providers.own_at_or_after(self.next?);
+        let (at, row) = {
+            let state = &core.lock().state;
+            let at = state.providers.own_at_or_after(self.next?);
+            (at, at.map(|at| state.providers_row(at)))
+        };
         self.next = at.and_then(Place::next);
-        let row = core.providers_row(at?);
+        let row = row?;
         let Some(bytes) = core.row_now(row) else {
             return Some(None);
         };
