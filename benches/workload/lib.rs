@@ -123,6 +123,12 @@ impl Random {
         self.number() % end
     }
 
+    pub(crate) fn shuffle<T>(&mut self, things: &mut [T]) {
+        for end in (1..things.len()).rev() {
+            things.swap(end, self.below(end as u64 + 1) as usize);
+        }
+    }
+
     fn unit(&mut self) -> f64 {
         (self.number() >> 11) as f64 / (1_u64 << 53) as f64
     }

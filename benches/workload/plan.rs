@@ -116,8 +116,6 @@ fn counts(records: &[Record]) -> HashMap<&str, usize> {
 
 fn shuffled<'a>(records: &'a [Record], random: &mut Random) -> Vec<&'a str> {
     let mut paths: Vec<&str> = records.iter().map(|one| &*one.path).collect();
-    for end in (1..paths.len()).rev() {
-        paths.swap(end, random.below(end as u64 + 1) as usize);
-    }
+    random.shuffle(&mut paths);
     paths
 }

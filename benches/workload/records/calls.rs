@@ -103,10 +103,7 @@ fn reads_and_puts(
 /// Returns keys in another order than that in which they came.
 fn mixed(names: &[RecordKey]) -> Vec<RecordKey> {
     let mut mixed = names.to_vec();
-    let mut random = Random::new(8);
-    for at in (1..mixed.len()).rev() {
-        mixed.swap(at, random.below(at as u64 + 1) as usize);
-    }
+    Random::new(8).shuffle(&mut mixed);
     mixed
 }
 

@@ -55,7 +55,7 @@ pub fn run(settings: &Settings, goals: &mut Goals) {
         let at = random.below(names.len() as u64) as usize;
         let begun = Instant::now();
         match call % 8 {
-            0 => drop(store.put_from(None, record(&names[at], Some(publisher), Some(DAY)))),
+            0 => drop(store.put_from(None, record(&names[at], publisher, Some(DAY)))),
             1 => drop(store.add_provider_record(provider(&names[at], publisher))),
             2 => bytes += store.providers_of(&names[at]).len(),
             _ => {
@@ -106,19 +106,16 @@ fn fill(store: &Ours, names: &[RecordKey], publisher: PeerId) {
             0 => (local, None),
             _ => (publisher, Some(DAY)),
         };
-        while store
-            .put_from(None, record(name, Some(publisher), ttl))
-            .is_err()
-        {
+        while store.put_from(None, record(name, publisher, ttl)).is_err() {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
     store.flush().unwrap();
 }
 
-fn record(key: &RecordKey, publisher: Option<PeerId>, ttl: Option<Duration>) -> Record {
+fn record(key: &RecordKey, publisher: PeerId, ttl: Option<Duration>) -> Record {
     let mut record = Record::new(key.clone(), vec![7; VALUE_BYTES]);
-    record.publisher = publisher;
+    record.publisher = Some(publisher);
     record.expires = ttl.map(|ttl| Instant::now() + ttl);
     record
 }

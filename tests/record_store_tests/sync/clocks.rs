@@ -24,16 +24,21 @@ fn store(records: &mut KadStore<RedbBackend>, number: u64) {
     records.flush().expect("the disk is sound");
 }
 
+fn records_on(disk: &Disk, config: &RecordStoreConfig) -> KadStore<RedbBackend> {
+    let store = disk.open().expect("it opens");
+    let records = store.record_store(local(), config.clone());
+    records.expect("it opens")
+}
+
 fn set_back(clock: &ManualClock) {
     clock.set_unix(clock.unix() - 24 * 400 * 60 * MINUTE);
 }
 
 /// Cuts the power, sets the clock back, and returns how many minutes the first record has left then.
-fn minutes_left(disk: &Disk, config: RecordStoreConfig, clock: &Arc<ManualClock>) -> u64 {
+fn minutes_left(disk: &Disk, config: &RecordStoreConfig, clock: &Arc<ManualClock>) -> u64 {
     let disk = Disk::after_power_cut(disk);
     set_back(clock);
-    let store = disk.open().expect("it opens again");
-    let records = store.record_store(local(), config).expect("it opens again");
+    let records = records_on(&disk, config);
     let found = records.record(&key(1)).expect("it is alive");
     let expires = found.expires.expect("it is that of another");
     (expires - clock.now()).as_secs() / 60
@@ -61,23 +66,19 @@ fn a_clock_that_was_set_back_extends_no_life() {
 fn after_a_crash_it_extends_lives_by_no_more_than_since_the_last_commit() {
     let (config, clock) = timed();
     let disk = Disk::default();
-    let typed = disk.open().expect("it can be made");
-    let opened = typed.record_store(local(), config.clone());
-    let mut records = opened.expect("it opens");
+    let mut records = records_on(&disk, &config);
     store(&mut records, 1);
     clock.advance(6 * MINUTE);
     store(&mut records, 2);
     clock.advance(3 * MINUTE);
-    assert_eq!(minutes_left(&disk, config, &clock), 60 - 6);
+    assert_eq!(minutes_left(&disk, &config, &clock), 60 - 6);
 }
 
 #[test]
 fn after_a_crash_it_extends_lives_by_ten_minutes_though_nothing_was_written_for_long() {
     let (config, clock) = timed();
     let disk = Disk::default();
-    let typed = disk.open().expect("it can be made");
-    let opened = typed.record_store(local(), config.clone());
-    let mut records = opened.expect("it opens");
+    let mut records = records_on(&disk, &config);
     store(&mut records, 1);
     let before = records.health().metrics;
     clock.advance(50 * MINUTE);
@@ -87,5 +88,5 @@ fn after_a_crash_it_extends_lives_by_ten_minutes_though_nothing_was_written_for_
     let written = records.health().metrics.committed_rows - before.committed_rows;
     assert_eq!(written, 1, "the time alone");
     clock.advance(9 * MINUTE);
-    assert_eq!(minutes_left(&disk, config, &clock), 60 - 50);
+    assert_eq!(minutes_left(&disk, &config, &clock), 60 - 50);
 }
