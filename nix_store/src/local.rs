@@ -25,6 +25,7 @@
 //! ```
 
 mod add;
+mod batch;
 mod build;
 mod canonical;
 mod delete;
@@ -37,6 +38,7 @@ mod open;
 mod options;
 mod output;
 mod private;
+mod publish;
 mod read;
 mod reference;
 mod register;
@@ -47,7 +49,6 @@ mod source;
 mod write;
 
 use std::{
-    collections::BTreeSet,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -57,6 +58,7 @@ use nix_core::store_path::StorePath;
 
 use self::locks::PathLocks;
 pub use self::{
+    batch::Batch,
     build::RegisteredBuild,
     import::ImportError,
     layout::StoreLayout,
@@ -68,6 +70,7 @@ pub use self::{
 pub(crate) use self::{
     canonical::{EXECUTABLE, READABLE, TIMES},
     private::PrivateDir,
+    publish::Unpacked,
 };
 use crate::{
     db::Database,
@@ -175,10 +178,10 @@ impl LocalStore {
     }
 
     /// Fails when one of the references of an object is not valid, its own path apart.
-    pub(crate) fn check_references(
+    pub(crate) fn check_references<'r>(
         &self,
         path: &StorePath,
-        references: &BTreeSet<StorePath>,
+        references: impl IntoIterator<Item = &'r StorePath>,
     ) -> Result<()> {
         for reference in references {
             if reference != path && !self.database().is_valid(reference)? {

@@ -6,6 +6,8 @@ mod support;
 
 #[path = "local/add.rs"]
 mod add;
+#[path = "local/batch.rs"]
+mod batch;
 #[path = "local/crash.rs"]
 mod crash;
 #[path = "local/export.rs"]

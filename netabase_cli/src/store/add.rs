@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    io::Write,
+    io::{self, Write},
+    mem,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +11,7 @@ use clap::{Args, ValueEnum};
 use nix_core::{
     content_address::{ContentAddressMethod, MethodAlgorithm},
     hash::Algorithm,
-    store_path::StorePathName,
+    store_path::{StoreDir, StorePath, StorePathName},
 };
 use nix_store::store::ReadStore;
 
@@ -120,15 +121,50 @@ fn add_all(
         } else {
             BTreeSet::new()
         };
-        for (file, name) in files.iter().zip(names) {
-            let info = store.add_path_scanned(file, name, how, &candidates)?;
-            writeln!(out, "{}", store.store_dir().display(&info.path)).map_err(Error::Output)?;
-            if references.scan {
-                candidates.insert(info.path);
+        let mut print = Printer::new(store.store_dir(), out);
+        let mut batch = store.batch();
+        let mut add = || {
+            for (file, name) in files.iter().zip(names) {
+                let path = batch.add_path_scanned(file, name, how, &candidates)?;
+                if references.scan {
+                    candidates.insert(path);
+                }
+                batch.commit_when_due(&mut |_, info| print.path(&info.path))?;
+                print.check()?;
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        let added = add();
+        // Those before one that fails stay.
+        batch.commit(&mut |_, info| print.path(&info.path))?;
+        print.check()?;
+        added
     })
+}
+
+/// Prints paths of a store until that fails.
+struct Printer<'o> {
+    dir: &'o StoreDir,
+    out: &'o mut dyn Write,
+    printed: io::Result<()>,
+}
+
+impl<'o> Printer<'o> {
+    fn new(dir: &'o StoreDir, out: &'o mut dyn Write) -> Self {
+        let printed = Ok(());
+        Self { dir, out, printed }
+    }
+
+    fn path(&mut self, path: &StorePath) {
+        if self.printed.is_ok() {
+            self.printed = writeln!(self.out, "{}", self.dir.display(path));
+        }
+    }
+
+    /// Fails once, where printing did.
+    fn check(&mut self) -> Result<()> {
+        mem::replace(&mut self.printed, Ok(())).map_err(Error::Output)
+    }
 }
 
 /// Returns the names of the objects: one that is none leaves no store behind.

@@ -9,9 +9,9 @@ use clap::Args;
 use nix_core::{graph::PathGraph, path_info::PathInfo, store_path::StorePath};
 use nix_io::nar::PackError;
 use nix_store::{
-    local::{LocalReference, LocalStore},
+    local::{Batch, LocalReference, LocalStore},
     optimise::{LinkOptions, link_or_copy},
-    store::{Added, Direction, Error as StoreError, ReadStore, WriteStore},
+    store::{Added, Direction, Error as StoreError, ReadStore},
 };
 
 use crate::{
@@ -95,12 +95,24 @@ fn copy_all(
     total: u64,
 ) -> Result<String> {
     let (mut copied, mut bytes) = (0, 0);
-    for info in infos {
-        if let Some(size) = copy(from, to, info)? {
+    let mut count = |added, info: PathInfo| {
+        if added == Added::New {
             copied += 1;
-            bytes += size;
+            bytes += info.nar_size;
         }
-    }
+    };
+    let mut batch = to.batch();
+    let read = || {
+        for info in infos {
+            copy(from, &mut batch, info)?;
+            batch.commit_when_due(&mut count)?;
+        }
+        Ok(())
+    };
+    let read: Result<()> = read();
+    // Those before one that fails stay.
+    batch.commit(&mut count)?;
+    read?;
     let present = total - copied;
     Ok(format!(
         "copied {copied} paths, {bytes} bytes of archives; {present} were there"
@@ -132,8 +144,8 @@ fn link_all(from: &LocalStore, to: &LocalStore, infos: &[PathInfo], total: u64) 
     ))
 }
 
-/// Copies one object, unless another process was faster, and returns the size of its archive.
-fn copy(from: &LocalStore, to: &LocalStore, mut info: PathInfo) -> Result<Option<u64>> {
+/// Adds one object to a batch.
+fn copy(from: &LocalStore, batch: &mut Batch<'_>, mut info: PathInfo) -> Result<()> {
     // It was not built in the store that it goes to.
     info.ultimate = false;
     let path = &info.path;
@@ -143,16 +155,13 @@ fn copy(from: &LocalStore, to: &LocalStore, mut info: PathInfo) -> Result<Option
         let source = scope.spawn(move || from.write_nar(path, &mut writer));
         let added = {
             let mut reader = BufReader::with_capacity(PIPE_BYTES, reader);
-            to.add_nar(&info, &mut reader)
+            batch.add_nar(&info, &mut reader)
         };
         let written = source.join().map_err(|_| Error::Bug {
             message: "writing an archive panicked".to_owned(),
         })?;
         match added {
-            Ok(added) => {
-                written?;
-                Ok((added == Added::New).then_some(info.nar_size))
-            }
+            Ok(_) => Ok(written.map(drop)?),
             // Why the archive ended early says more than that it did.
             Err(error) => Err(match written {
                 Err(cause) if !is_write(&cause) => cause.into(),

@@ -12,7 +12,7 @@ use nix_core::{
 use nix_io::wire::{Decoder, WireError, WireLimits};
 
 use super::{
-    LocalStore,
+    Batch, LocalStore, Unpacked,
     export::{END, MAGIC, OBJECT},
 };
 use crate::store::{Error, Result};
@@ -89,23 +89,38 @@ impl LocalStore {
     fn import_stream(&self, reader: &mut dyn BufRead, is_checked: bool) -> Result<Vec<StorePath>> {
         self.writable()?;
         let mut imported = Vec::new();
-        loop {
-            match integer(reader)? {
-                END => return Ok(imported),
-                OBJECT => imported.push(self.import_object(reader, is_checked)?),
-                found => return Err(unexpected("an object or the end of the stream", found)),
+        let mut note = |_, info: PathInfo| imported.push(info.path);
+        let mut batch = self.batch();
+        let read = loop {
+            match self.import_object(&mut batch, reader, is_checked) {
+                Ok(true) => batch.commit_when_due(&mut note)?,
+                end => break end,
             }
-        }
+        };
+        batch.commit(&mut note)?;
+        read?;
+        Ok(imported)
     }
 
-    fn import_object(&self, reader: &mut dyn BufRead, is_checked: bool) -> Result<StorePath> {
-        let (private, measured) = self.unpack_unknown(reader)?;
+    /// Reads an object and returns true, or false at the end of the stream.
+    fn import_object(
+        &self,
+        batch: &mut Batch<'_>,
+        reader: &mut dyn BufRead,
+        is_checked: bool,
+    ) -> Result<bool> {
+        match integer(reader)? {
+            END => return Ok(false),
+            OBJECT => {}
+            found => return Err(unexpected("an object or the end of the stream", found)),
+        }
+        let (entry, measured) = batch.unpack_unknown(reader)?;
         match integer(reader)? {
             MAGIC => {}
             found => return Err(unexpected("what is known of the object", found)),
         }
         let path = self.path(&string(reader)?)?;
-        let mut info = PathInfo::new(path.clone(), measured.nar_hash, measured.nar_size);
+        let mut info = PathInfo::new(path, measured.nar_hash, measured.nar_size);
         info.references = self.paths(reader)?;
         let deriver = string(reader)?;
         if !deriver.is_empty() {
@@ -120,9 +135,8 @@ impl LocalStore {
         if is_checked {
             self.check_trust(&info)?;
         }
-        self.protect([&path])?;
-        self.publish(&private, info)?;
-        Ok(path)
+        batch.push(Unpacked::of(&info, Some(entry)));
+        Ok(true)
     }
 
     fn paths(&self, reader: &mut dyn BufRead) -> Result<BTreeSet<StorePath>> {

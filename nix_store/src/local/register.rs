@@ -51,8 +51,8 @@ impl LocalStore {
                 continue;
             }
             let others = info.references.iter();
-            let others = others.filter(|path| !among.contains(path)).cloned();
-            self.check_references(&info.path, &others.collect())?;
+            let others = others.filter(|path| !among.contains(path));
+            self.check_references(&info.path, others)?;
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ use rustix::{
 };
 
 use super::{
-    LocalStore,
+    Batch, LocalStore,
     files::{FILE_FLAGS, failed},
 };
 use crate::store::{Error, NewObject, Result};
@@ -93,18 +93,8 @@ impl LocalStore {
         how: MethodAlgorithm,
         candidates: &BTreeSet<StorePath>,
     ) -> Result<PathInfo> {
-        self.writable()?;
-        let object = NewObject {
-            name: name.clone(),
-            how,
-            references: References::default(),
-        };
-        match how.method {
-            ContentAddressMethod::Flat | ContentAddressMethod::Text => {
-                self.add_file(source, &object, candidates)
-            }
-            _ => self.add_tree(source, &object, candidates),
-        }
+        let added = self.add_alone(|batch| batch.add_path_scanned(source, name, how, candidates));
+        Ok(added?.1)
     }
 
     /// Adds a text, as `builtins.toFile` does, and returns what is known of the object.
@@ -133,18 +123,61 @@ impl LocalStore {
         };
         let (size, limits) = (contents.len() as u64, self.options().limits);
         let mut nar = file_archive(&object, contents, size, false, limits)?;
-        self.add_new(&object, &mut nar)
+        Ok(self.add_alone(|batch| batch.add(&object, &mut nar))?.1)
+    }
+}
+
+impl Batch<'_> {
+    /// Adds a file, a symlink or a directory of the user's, as [`LocalStore::add_path`] does, and
+    /// returns its path.
+    ///
+    /// # Errors
+    /// Fails as `add_path` does. The batch stays as it was.
+    pub fn add_path(
+        &mut self,
+        source: &Path,
+        name: &StorePathName,
+        how: MethodAlgorithm,
+    ) -> Result<StorePath> {
+        self.add_path_scanned(source, name, how, &BTreeSet::new())
+    }
+
+    /// Adds a file, a symlink or a directory with a reference to each of `candidates` that occurs in
+    /// it, as [`LocalStore::add_path_scanned`] does, and returns its path.
+    ///
+    /// # Errors
+    /// Fails as `add_path_scanned` does, but for candidates that are not valid: those
+    /// [`commit`](Self::commit) refuses. The batch stays as it was.
+    pub fn add_path_scanned(
+        &mut self,
+        source: &Path,
+        name: &StorePathName,
+        how: MethodAlgorithm,
+        candidates: &BTreeSet<StorePath>,
+    ) -> Result<StorePath> {
+        self.store.writable()?;
+        let object = NewObject {
+            name: name.clone(),
+            how,
+            references: References::default(),
+        };
+        match how.method {
+            ContentAddressMethod::Flat | ContentAddressMethod::Text => {
+                self.add_file(source, &object, candidates)
+            }
+            _ => self.add_tree(source, &object, candidates),
+        }
     }
 
     /// Packs in one thread what another unpacks, so that it is read once.
     fn add_tree(
-        &self,
+        &mut self,
         source: &Path,
         object: &NewObject,
         candidates: &BTreeSet<StorePath>,
-    ) -> Result<PathInfo> {
+    ) -> Result<StorePath> {
         let options = PackOptions {
-            limits: self.options().limits,
+            limits: self.store.options().limits,
             ..PackOptions::default()
         };
         let pipe = std::io::pipe().map_err(|error| Error::Io {
@@ -171,11 +204,11 @@ impl LocalStore {
     }
 
     fn add_file(
-        &self,
+        &mut self,
         source: &Path,
         object: &NewObject,
         candidates: &BTreeSet<StorePath>,
-    ) -> Result<PathInfo> {
+    ) -> Result<StorePath> {
         let not_a_file = || Error::NotAFile {
             name: object.name.to_string(),
         };
@@ -203,21 +236,17 @@ impl LocalStore {
             return Err(not_a_file());
         }
         let contents = BufReader::with_capacity(BUFFER_BYTES, &file).take(size);
-        let limits = self.options().limits;
+        let limits = self.store.options().limits;
         let mut nar = file_archive(object, contents, size, executable, limits)?;
-        let added = self.add_scanned(object, candidates, &mut nar);
-        if look()? == before {
-            return added;
+        let unpacked = self.unpack_scanned(object, candidates, &mut nar);
+        if look()? != before {
+            let path = source.to_owned();
+            return Err(Error::Pack {
+                path: object.name.to_string(),
+                source: PackError::Changed { path },
+            });
         }
-        if let Ok(info) = &added {
-            // A mixture of two contents, and nobody's yet.
-            self.delete_paths(&BTreeSet::from([info.path.clone()]))?;
-        }
-        let path = source.to_owned();
-        Err(Error::Pack {
-            path: object.name.to_string(),
-            source: PackError::Changed { path },
-        })
+        Ok(self.push(unpacked?))
     }
 }
 

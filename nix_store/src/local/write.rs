@@ -9,11 +9,11 @@ use crate::store::{Added, AnyRealisation, Deleted, NewObject, Result, WriteStore
 
 impl WriteStore for LocalStore {
     fn add_nar(&self, info: &PathInfo, nar: &mut dyn BufRead) -> Result<Added> {
-        self.add_archive(info, nar)
+        Ok(self.add_alone(|batch| batch.add_nar(info, nar))?.0)
     }
 
     fn add(&self, object: &NewObject, nar: &mut dyn BufRead) -> Result<PathInfo> {
-        self.add_new(object, nar)
+        Ok(self.add_alone(|batch| batch.add(object, nar))?.1)
     }
 
     /// Makes objects valid that lie in their places already.

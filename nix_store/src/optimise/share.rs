@@ -8,7 +8,7 @@ use super::{
     tree::walk,
 };
 use crate::{
-    local::{LocalStore, PrivateDir},
+    local::{LocalStore, PrivateDir, Unpacked},
     store::{Added, ArchiveHasher, Error, ReadStore, Result, WriteStore},
 };
 
@@ -130,7 +130,10 @@ pub fn link_or_copy(
     let private = to.private_dir()?;
     let mut report = transfer(from, to, &info, how, &private)?;
     check(to, &info, &private)?;
-    report.added = to.publish(&private, info)?;
+    let object = Unpacked::of(&info, Some(OBJECT.to_owned()));
+    for (added, _) in to.publish(&private, &[object])? {
+        report.added = added;
+    }
     Ok(report)
 }
 

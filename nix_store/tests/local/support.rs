@@ -153,8 +153,9 @@ pub(crate) fn archive(contents: &[u8]) -> Vec<u8> {
 
 /// Describes an object that is addressed by how it was built.
 pub(crate) fn info(text: &str, archive: &[u8]) -> PathInfo {
-    let length = u8::try_from(text.len()).expect("a short name");
-    let path = StorePath::new([length; 20], &name(text));
+    let Sha256(digest) = Sha256::of(text.as_bytes());
+    let (digest, _) = digest.split_first_chunk().expect("32 bytes");
+    let path = StorePath::new(*digest, &name(text));
     PathInfo::new(path, Sha256::of(archive), archive.len() as u64)
 }
 
