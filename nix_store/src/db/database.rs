@@ -5,6 +5,7 @@ mod delete;
 mod derivations;
 mod engine;
 mod gate;
+mod idle;
 mod lock;
 mod questions;
 mod register;
@@ -19,6 +20,7 @@ pub use self::{engine::DatabaseEngine, gate::Hold};
 use self::{
     engine::{Engine, Files},
     gate::{Gate, Pass, Purpose},
+    idle::GateHandle,
 };
 use crate::store::{DerivationChecks, Error, Result};
 
@@ -33,8 +35,10 @@ pub struct DatabaseOptions {
     /// Whether nothing is written: the database must exist, and changes are refused. On sled, which
     /// cannot open otherwise, the engine's own files are written all the same.
     pub read_only: bool,
-    /// Whether the files are open as long as the handle, so that other processes are kept out;
-    /// otherwise they are opened for each operation, or for each [`Hold`], and all get their turn.
+    /// Whether the files are open as long as the handle, so that other processes are kept out.
+    /// Otherwise they are opened for each operation, or for each [`Hold`], and all get their turn;
+    /// after one that reads they stay open for a moment, some milliseconds and no longer than anybody
+    /// waits for them, since many reads often come one after the other.
     pub exclusive: bool,
     /// Whether to wait for others who have the database open; otherwise they are an error.
     pub wait: bool,
@@ -115,7 +119,7 @@ pub struct Database {
 struct Shared {
     /// Where the handle is exclusive. Dropped before the gate.
     _pass: Option<Pass>,
-    gate: Arc<Gate>,
+    gate: GateHandle,
     store_dir: StoreDir,
     read_only: bool,
     wait: bool,
@@ -140,7 +144,7 @@ impl Database {
             cache_bytes: options.cache_bytes,
         };
         files.kind()?;
-        let gate = Gate::files(files, options.read_only)?;
+        let gate = GateHandle::new(Gate::files(files, options.read_only)?);
         let purpose = match (options.read_only, options.exclusive) {
             (true, _) => Purpose::ReadOnly,
             (false, true) => Purpose::Write,
@@ -165,7 +169,7 @@ impl Database {
     pub fn memory(store_dir: StoreDir) -> Self {
         Self::new(Shared {
             _pass: None,
-            gate: Gate::memory(),
+            gate: GateHandle::new(Gate::memory()),
             store_dir,
             read_only: false,
             wait: true,

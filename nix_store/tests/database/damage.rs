@@ -53,9 +53,14 @@ mod old {
     }
 }
 
-/// Opens the file of a database as what it is.
+/// Opens the file of a database as what it is, once nobody rests with it any more.
 fn raw(folder: &TempDir) -> RedbStore<models::StoreDefinition> {
-    RedbStore::new(folder.path().join("db/netabase.redb")).unwrap()
+    loop {
+        match RedbStore::new(folder.path().join("db/netabase.redb")) {
+            Err(error) if error.is_locked() => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 fn row(name: &str) -> models::StorePath {

@@ -7,6 +7,7 @@ use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use nix_core::store_path::StoreDir;
@@ -220,4 +221,60 @@ fn processes_read_together_and_write_alone() {
     assert!(matches!(refused, Err(Error::Busy { .. })));
     other.end();
     database.register(&[object("b", &[])]).unwrap();
+}
+
+#[test]
+fn child_reads_until_a_path_is_valid() {
+    let Some(Told { name, database }) = told(false) else {
+        return;
+    };
+    say("ready");
+    let begun = Instant::now();
+    while !database.is_valid(&path(&name)).unwrap() {
+        if begun.elapsed() > Duration::from_secs(60) {
+            return say("nobody else got a turn");
+        }
+    }
+}
+
+#[test]
+fn a_process_that_reads_all_the_time_lets_another_write() {
+    let folder = TempDir::new().unwrap();
+    let database = open(&folder, &DatabaseOptions::default());
+    let test = "child_reads_until_a_path_is_valid";
+    let mut other = Other::start(test, &folder, DatabaseEngine::Redb, "p-19");
+    assert_eq!(other.says().as_deref(), Some("ready"));
+    for at in 0..20 {
+        let object = object(&format!("p-{at}"), &[]);
+        database.register(&[object]).unwrap();
+    }
+    other.end();
+}
+
+#[test]
+fn child_reads_whenever_it_is_asked() {
+    if let Some(Told { database, .. }) = told(false) {
+        say("ready");
+        for line in std::io::stdin().lines() {
+            assert!(database.is_valid(&path(&line.unwrap())).unwrap());
+            say("read");
+        }
+    }
+}
+
+#[test]
+fn who_does_not_wait_for_work_waits_for_those_who_have_just_read() {
+    let folder = TempDir::new().unwrap();
+    let database = open(&folder, &impatient());
+    database.register(&[object("a", &[])]).unwrap();
+    let test = "child_reads_whenever_it_is_asked";
+    let mut other = Other::start(test, &folder, DatabaseEngine::Redb, "");
+    assert_eq!(other.says().as_deref(), Some("ready"));
+    for at in 0..20 {
+        writeln!(other.child.stdin.as_ref().unwrap(), "a").unwrap();
+        assert_eq!(other.says().as_deref(), Some("read"));
+        let object = object(&format!("p-{at}"), &[]);
+        database.register(&[object]).unwrap();
+    }
+    other.end();
 }

@@ -164,6 +164,59 @@ fn who_reads_and_wants_to_write_is_told_so_instead_of_waiting() {
     database.register(&[object("a", &[])]).unwrap();
 }
 
+/// Returns how often this process has the file of a database open.
+#[cfg(target_os = "linux")]
+fn times_open(folder: &TempDir) -> usize {
+    let file = folder
+        .path()
+        .canonicalize()
+        .unwrap()
+        .join("db/netabase.redb");
+    let descriptors = fs::read_dir("/proc/self/fd").unwrap();
+    // Others come and go meanwhile.
+    let targets = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| *target == file).count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_was_read_stays_open_for_a_moment_and_no_longer_than_its_handle() {
+    let folder = TempDir::new().unwrap();
+    let database = open(&folder, &DatabaseOptions::default());
+    database.register(&[object("a", &[])]).unwrap();
+    assert_eq!(times_open(&folder), 0);
+    // A machine may be so busy that the moment is over each time.
+    let mut reads = (0..1000).map(|_| {
+        assert!(database.is_valid(&path("a")).unwrap());
+        times_open(&folder)
+    });
+    assert!(reads.any(|open| open == 1));
+    while times_open(&folder) > 0 {
+        std::thread::yield_now();
+    }
+    assert!(database.is_valid(&path("a")).unwrap());
+    let other = open(&folder, &DatabaseOptions::default());
+    drop(database);
+    assert!(other.is_valid(&path("a")).unwrap());
+    drop(other);
+    assert_eq!(times_open(&folder), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_somebody_waits_for_is_closed_at_once_after_a_read() {
+    let folder = TempDir::new().unwrap();
+    let database = open(&folder, &DatabaseOptions::default());
+    let queue = fs::File::open(folder.path().join("db/netabase.queue")).unwrap();
+    for _ in 0..20 {
+        let hold = database.hold_to_read().unwrap();
+        queue.lock().unwrap();
+        drop(hold);
+        assert_eq!(times_open(&folder), 0);
+        queue.unlock().unwrap();
+    }
+}
+
 #[test]
 fn a_hold_serves_many_operations() {
     for engine in ENGINES {

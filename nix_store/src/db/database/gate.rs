@@ -41,25 +41,31 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 pub(super) struct Gate {
     /// None in memory, where the engine is always open.
-    files: Option<Files>,
+    pub(super) files: Option<Files>,
     /// None in memory, and where the directory may only be read and was never written.
-    lock: Option<Lock>,
-    state: Mutex<State>,
-    changed: Condvar,
+    pub(super) lock: Option<Lock>,
+    pub(super) state: Mutex<State>,
+    pub(super) changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    engine: Option<Arc<Engine>>,
-    writable: bool,
+pub(super) struct State {
+    pub(super) engine: Option<Arc<Engine>>,
+    pub(super) writable: bool,
     /// The threads of those who are in, once for each time.
-    inside: Vec<ThreadId>,
+    pub(super) inside: Vec<ThreadId>,
     /// How many of them came to stay.
     staying: usize,
     /// When the engine was opened.
     opened: Option<Instant>,
     /// How many wait to write while others read.
     writers_waiting: usize,
+    /// How many handles there are.
+    pub(super) handles: usize,
+    /// Since when nobody works with an engine that is open.
+    pub(super) idle_since: Option<Instant>,
+    /// Whether a thread is there that closes it.
+    pub(super) has_closer: bool,
 }
 
 /// Keeps the engine open.
@@ -144,6 +150,7 @@ impl Gate {
         let mut state = locked(&self.state);
         let mut gives_way = wait && !state.inside.contains(&thread);
         let engine = loop {
+            self.resume(&mut state, writes);
             match &state.engine {
                 // A writer that is about to wake up would find readers in again, time after time.
                 None if !writes && gives_way && state.writers_waiting > 0 => {
@@ -152,7 +159,7 @@ impl Gate {
                 }
                 None => break self.open(&mut state, purpose, wait)?,
                 Some(engine) if state.writable || !writes => {
-                    if !gives_way || !state.is_awaited() {
+                    if !gives_way || !self.is_awaited(&state) {
                         break Arc::clone(engine);
                     }
                     // Once, and not for ever: those who are in may wait for this thread.
@@ -171,6 +178,7 @@ impl Gate {
                 }
             }
         };
+        state.idle_since = None;
         state.inside.push(thread);
         state.staying += usize::from(stays);
         Ok(Pass {
@@ -250,21 +258,25 @@ impl Gate {
         }
     }
 
-    fn leave(&self, thread: ThreadId, engine: Option<Arc<Engine>>, stayed: bool) {
+    /// Whether somebody waits for those who are in to leave: a writer of this process, or another
+    /// process when their turn has been long.
+    fn is_awaited(&self, state: &State) -> bool {
+        let is_long = |opened: Instant| opened.elapsed() > TURN;
+        let others = state.staying == 0
+            && state.opened.is_some_and(is_long)
+            && self.lock.as_ref().is_some_and(Lock::is_awaited);
+        !state.inside.is_empty() && (others || state.has_writers_waiting())
+    }
+
+    fn leave(self: &Arc<Self>, thread: ThreadId, engine: Option<Arc<Engine>>, stayed: bool) {
         let mut state = locked(&self.state);
         drop(engine);
         state.staying -= usize::from(stayed);
         if let Some(place) = state.inside.iter().position(|inside| *inside == thread) {
             state.inside.swap_remove(place);
         }
-        if state.inside.is_empty() && self.files.is_some() {
-            // The engine closes its files before others get their turn.
-            drop(state.engine.take());
-            if let Some(lock) = &self.lock {
-                // Where this failed, nobody else would come in: closing the file lets go too, and
-                // the next to enter asks for the lock again.
-                drop(lock.leave());
-            }
+        if state.inside.is_empty() {
+            self.rest(&mut state);
         }
         drop(state);
         self.changed.notify_all();
@@ -272,12 +284,9 @@ impl Gate {
 }
 
 impl State {
-    /// Whether somebody waits for those who are in to leave: a writer of this process, or, for all
-    /// that is known here, another process.
-    fn is_awaited(&self) -> bool {
-        let is_long = |opened: Instant| opened.elapsed() > TURN;
-        let others = self.staying == 0 && self.opened.is_some_and(is_long);
-        others || (self.writers_waiting > 0 && !self.writable)
+    /// Whether writers wait for an engine that can only be read to be closed.
+    pub(super) fn has_writers_waiting(&self) -> bool {
+        self.writers_waiting > 0 && !self.writable
     }
 }
 
@@ -309,6 +318,6 @@ fn can_be_mended(error: &NetabaseError) -> bool {
 }
 
 /// What a panic left here is whole: nothing panics between two steps of a change.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,12 +9,18 @@ use std::{
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
+use super::idle::LINGER;
 use crate::{
     file_lock::retry,
     store::{Error, Result},
 };
+
+/// How long who does not wait for work waits for those who only rest.
+const PATIENCE: Duration = LINGER.saturating_mul(4);
 
 /// How much of the system's list of locks is read.
 const LOCKS_BYTES_MAX: u64 = 1 << 20;
@@ -75,7 +81,7 @@ impl Lock {
     /// Takes the lock, alone or together with others who share it.
     pub(super) fn take(&self, shared: bool, wait: bool) -> Result<()> {
         if !wait {
-            return self.try_take(shared);
+            return self.try_take_until(shared, Instant::now() + PATIENCE);
         }
         retry(|| self.queue.lock()).map_err(|source| self.failed(source))?;
         let taken = if shared {
@@ -85,6 +91,22 @@ impl Lock {
         };
         let left = self.queue.unlock();
         taken.and(left).map_err(|source| self.failed(source))
+    }
+
+    /// Whether somebody who wants the lock waits for it, or may: that cannot be found out everywhere.
+    pub(super) fn is_awaited(&self) -> bool {
+        // Who waits for the lock has that of the queue.
+        self.queue.try_lock().is_err() || self.queue.unlock().is_err()
+    }
+
+    /// Tries again until those who rest with the lock have given it up.
+    fn try_take_until(&self, shared: bool, end: Instant) -> Result<()> {
+        loop {
+            match self.try_take(shared) {
+                Err(Error::Busy { .. }) if Instant::now() < end => thread::sleep(LINGER / 10),
+                taken => return taken,
+            }
+        }
     }
 
     fn try_take(&self, shared: bool) -> Result<()> {
