@@ -29,7 +29,7 @@ use crate::{
 pub(crate) const KILLS: u32 = 70;
 
 /// How many objects are in a batch.
-const BATCH: u64 = 4;
+const BATCH: u8 = 4;
 
 /// How many of the newest objects a child lets be.
 const KEPT: usize = 6;
@@ -70,7 +70,7 @@ fn add_batch(store: &LocalStore, number: u64) -> PathInfo {
     let mut batch = store.batch();
     let mut last = None;
     for turn in 0..BATCH {
-        let archive = tree_archive(number * 10 + turn);
+        let archive = tree_archive(number * 10 + u64::from(turn));
         let mut object = describe(&batch_name(number, turn), &archive);
         object.references.extend(last);
         last = Some(batch.add_nar(&object, &mut &archive[..]).expect("unpacked"));
@@ -81,7 +81,7 @@ fn add_batch(store: &LocalStore, number: u64) -> PathInfo {
     added.pop().expect("the last one")
 }
 
-fn batch_name(number: u64, turn: u64) -> String {
+fn batch_name(number: u64, turn: u8) -> String {
     format!("batch-{number}-{turn}")
 }
 
@@ -194,7 +194,7 @@ fn what_was_added_is_whole_what_was_not_is_not_there_and_can_be_added_again() {
         found.has_all(&account.valid);
         // Those of a batch, or what was to get its name and what a build had put in its place.
         assert!(
-            found.leftovers <= leftovers + BATCH as usize,
+            found.leftovers <= leftovers + usize::from(BATCH),
             "{}",
             found.leftovers
         );
@@ -204,7 +204,7 @@ fn what_was_added_is_whole_what_was_not_is_not_there_and_can_be_added_again() {
                 found.valid.iter().any(|path| path.name() == name)
             });
             assert!(
-                [0, BATCH as usize].contains(&of_batch.count()),
+                [0, usize::from(BATCH)].contains(&of_batch.count()),
                 "a part of a batch"
             );
             do_again(&store, account.number);
