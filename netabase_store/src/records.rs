@@ -24,6 +24,7 @@ mod index;
 mod iter;
 mod kad;
 mod load;
+mod order;
 mod overlay;
 mod republish;
 mod row;

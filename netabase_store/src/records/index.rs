@@ -1,15 +1,13 @@
 //! What is known of every row without reading it: its distance, its size, its expiry, and whose it is.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    ops::Bound,
-};
+use std::collections::{BTreeSet, HashMap};
 
 use libp2p_identity::PeerId;
 
 use super::{
     clock::Unix,
     hashing::Places,
+    order::Order,
     row::{Number, Place},
 };
 
@@ -56,7 +54,7 @@ pub(super) struct Index {
 #[derive(Debug, Default)]
 struct Pool {
     rows: HashMap<Place, Meta, Places>,
-    order: BTreeSet<Place>,
+    order: Order,
     expiring: Expiring,
     bytes: u64,
 }
@@ -65,7 +63,7 @@ struct Pool {
 /// slots: slots are given in turn, so that rows which come together stand together.
 #[derive(Debug, Default)]
 struct Expiring {
-    order: BTreeSet<(u32, u32)>,
+    order: BTreeSet<Moment>,
     places: Vec<Place>,
     free: Vec<u32>,
 }
@@ -80,20 +78,31 @@ impl Expiring {
         if let Some(place) = index(slot).and_then(|slot| self.places.get_mut(slot)) {
             *place = at;
         }
-        self.order.insert((expires, slot));
+        self.order.insert(Moment::new(expires, slot));
         slot
     }
 
     fn remove(&mut self, expires: u32, slot: u32) {
-        if self.order.remove(&(expires, slot)) {
+        if self.order.remove(&Moment::new(expires, slot)) {
             self.free.push(slot);
         }
     }
 
     fn first(&self) -> Option<(u32, Place)> {
-        let (expires, slot) = self.order.first()?;
-        let place = index(*slot).and_then(|slot| self.places.get(slot))?;
-        Some((*expires, *place))
+        let Moment(moment) = self.order.first()?;
+        let slot = usize::try_from(moment & u64::from(u32::MAX)).ok()?;
+        let expires = u32::try_from(moment >> u32::BITS).ok()?;
+        Some((expires, *self.places.get(slot)?))
+    }
+}
+
+/// An expiry, and below it a slot: one number, which is compared at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment(u64);
+
+impl Moment {
+    fn new(expires: u32, slot: u32) -> Self {
+        Self((u64::from(expires) << u32::BITS) | u64::from(slot))
     }
 }
 
@@ -161,8 +170,8 @@ impl Index {
     /// Returns the row of others that is farthest from this node.
     pub(super) fn farthest(&self) -> Option<(Place, Meta)> {
         let place = self.others.order.last()?;
-        let meta = self.others.rows.get(place)?;
-        Some((*place, *meta))
+        let meta = self.others.rows.get(&place)?;
+        Some((place, *meta))
     }
 
     /// Returns the nearest row that is not nearer than `from`, of either pool.
@@ -176,11 +185,11 @@ impl Index {
     }
 
     pub(super) fn own_at_or_after(&self, from: Place) -> Option<Place> {
-        first_from(&self.own.order, from)
+        self.own.order.at_or_after(from)
     }
 
     pub(super) fn others_at_or_after(&self, from: Place) -> Option<Place> {
-        first_from(&self.others.order, from)
+        self.others.order.at_or_after(from)
     }
 
     /// Fills the index with rows in any order, much faster than one at a time. Returns those whose
@@ -204,11 +213,6 @@ impl Index {
     }
 }
 
-fn first_from(order: &BTreeSet<Place>, from: Place) -> Option<Place> {
-    let range = (Bound::Included(from), Bound::Unbounded);
-    order.range(range).next().copied()
-}
-
 impl Pool {
     fn fill(&mut self, rows: impl Iterator<Item = (Place, Meta)>, displaced: &mut Vec<Meta>) {
         self.rows.reserve(rows.size_hint().1.unwrap_or_default());
@@ -221,11 +225,11 @@ impl Pool {
         let mut order = Vec::new();
         for ((at, meta), slot) in expiring.zip(0..) {
             meta.slot = slot;
-            order.push((meta.expires, slot));
+            order.push(Moment::new(meta.expires, slot));
             self.expiring.places.push(*at);
         }
         self.expiring.order = order.into_iter().collect();
-        self.order = self.rows.keys().copied().collect();
+        self.order = Order::of(self.rows.keys().copied().collect());
     }
 
     fn first_expired(&self, now: Unix) -> Option<Place> {
@@ -241,14 +245,14 @@ impl Pool {
         let before = self.rows.insert(at, meta);
         match &before {
             Some(before) => self.forget(before),
-            None => drop(self.order.insert(at)),
+            None => self.order.add(at),
         }
         before
     }
 
     fn remove(&mut self, at: Place) -> Option<Meta> {
         let before = self.rows.remove(&at)?;
-        self.order.remove(&at);
+        self.order.remove(at);
         self.forget(&before);
         Some(before)
     }
