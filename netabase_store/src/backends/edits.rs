@@ -1,7 +1,12 @@
 //! The keys and values of a write set: most comparisons and all short values stay inside the nodes
 //! of the set's own tree.
 
-use std::{borrow::Borrow, cmp::Ordering, ops::Deref};
+use std::{
+    borrow::Borrow,
+    cmp::Ordering,
+    ops::{Deref, Range},
+    sync::Arc,
+};
 
 /// How many leading bytes of a key lie beside it.
 const HEAD_BYTES: usize = 16;
@@ -195,17 +200,37 @@ pub struct EditValue(Stored);
 enum Stored {
     Inline(u8, [u8; INLINE_BYTES]),
     Heap(Box<[u8]>),
+    Within(Arc<Vec<u8>>, u32, u32),
 }
 
 impl EditValue {
+    /// Makes a value of bytes that stay where they are, among those of other values.
+    pub(crate) fn within(bytes: &Arc<Vec<u8>>, range: Range<usize>) -> Self {
+        let part = bytes.get(range.clone());
+        let part = part.expect("the range lies within the bytes");
+        match (u32::try_from(range.start), u32::try_from(range.end)) {
+            (Ok(start), Ok(end)) => Self(Stored::Within(Arc::clone(bytes), start, end)),
+            _ => Self::from(part),
+        }
+    }
+
     /// Returns the value's bytes.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
             Stored::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
             Stored::Heap(bytes) => bytes,
+            Stored::Within(bytes, start, end) => {
+                let part = index(*start).zip(index(*end));
+                let part = part.and_then(|(start, end)| bytes.get(start..end));
+                part.expect("it was looked at when the value was made")
+            }
         }
     }
+}
+
+fn index(at: u32) -> Option<usize> {
+    usize::try_from(at).ok()
 }
 
 impl From<&[u8]> for EditValue {

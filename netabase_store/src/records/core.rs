@@ -244,7 +244,7 @@ impl<B: Backend> Core<B> {
             .state
             .overlay
             .get(row)
-            .map(|edit| edit.to_bytes(row));
+            .map(|edit| edit.to_bytes());
         let Ok(bytes) = waiting.map_or_else(|| self.row(row), Ok) else {
             self.lock().state.read_failed();
             return None;

@@ -2,14 +2,11 @@
 
 use std::{collections::HashMap, mem, sync::Arc};
 
-use libp2p_identity::PeerId;
-use libp2p_kad::Record;
-
 use super::{
-    clock::Unix,
     hashing::Places,
     row::{RecordRow, RowKey},
 };
+use crate::backends::EditValue;
 
 /// How many bytes of rows lie in one piece of memory, so that a row costs no allocation, and a
 /// commit gives back few pieces.
@@ -27,10 +24,10 @@ const EDIT_BYTES: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     edits: HashMap<RowKey, Kept, Places>,
-    chunks: Vec<Vec<u8>>,
+    /// Nobody shares them until all rows are there.
+    chunks: Vec<Arc<Vec<u8>>>,
     /// The piece that is being filled.
     chunk: usize,
-    records: Vec<Pending>,
     bytes: usize,
 }
 
@@ -39,7 +36,6 @@ pub(super) struct Batch {
 enum Kept {
     Removed,
     Bytes(Slot),
-    Record(usize),
 }
 
 /// What a row becomes.
@@ -47,41 +43,16 @@ enum Kept {
 pub(super) enum Edit<'a> {
     /// It is to be removed.
     Removed,
-    /// It is encoded.
+    /// It is to be these bytes.
     Bytes(&'a [u8]),
-    /// Of a record, which the writing thread encodes.
-    Record(&'a Pending),
-}
-
-/// A record as it came, with the expiry that it has here.
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) record: Record,
-    pub(super) stored: Unix,
-    pub(super) expires: Option<Unix>,
-    pub(super) source: Option<PeerId>,
-}
-
-impl Pending {
-    pub(super) fn row(&self) -> RecordRow<'_> {
-        RecordRow {
-            stored: self.stored,
-            expires: self.expires,
-            publisher: self.record.publisher,
-            source: self.source,
-            key: self.record.key.as_ref(),
-            value: &self.record.value,
-        }
-    }
 }
 
 impl Edit<'_> {
     /// Returns the bytes of the row, unless it is to be removed.
-    pub(super) fn to_bytes(self, row: RowKey) -> Option<Vec<u8>> {
+    pub(super) fn to_bytes(self) -> Option<Vec<u8>> {
         match self {
             Self::Removed => None,
             Self::Bytes(bytes) => Some(bytes.to_vec()),
-            Self::Record(pending) => Some(pending.row().encode(row)),
         }
     }
 }
@@ -119,11 +90,9 @@ impl Overlay {
     }
 
     /// Stores a record, whose row takes so many bytes.
-    pub(super) fn set_record(&mut self, row: RowKey, pending: Pending, bytes: usize) {
-        let batch = &mut self.pending;
-        batch.bytes += EDIT_BYTES + bytes;
-        batch.edits.insert(row, Kept::Record(batch.records.len()));
-        batch.records.push(pending);
+    pub(super) fn set_record(&mut self, row: RowKey, record: &RecordRow<'_>, bytes: usize) {
+        let encode = |chunk: &mut Vec<u8>| record.encode_behind(chunk, row);
+        self.pending.add(row, bytes, encode);
     }
 
     /// Returns how many rows gather.
@@ -160,22 +129,23 @@ impl Batch {
         self.edits.len()
     }
 
-    /// Returns the rows in the order of their keys.
-    pub(super) fn sorted(&self) -> impl Iterator<Item = (RowKey, Edit<'_>)> {
+    /// Returns the rows in the order of their keys; their bytes stay where they are.
+    pub(super) fn sorted(&self) -> impl Iterator<Item = (RowKey, Option<EditValue>)> {
         let mut edits: Vec<_> = self.edits.iter().map(|(row, kept)| (*row, *kept)).collect();
         edits.sort_unstable_by_key(|(row, _)| *row);
-        edits.into_iter().map(|(row, kept)| (row, self.edit(kept)))
+        edits.into_iter().map(|(row, kept)| (row, self.value(kept)))
     }
 
     /// Returns the batch without its rows.
     pub(super) fn empty(mut self) -> Self {
         self.edits.clear();
         self.edits.shrink_to(SPARE_ROWS);
-        self.records.clear();
-        self.records.shrink_to(SPARE_ROWS);
-        self.chunks.retain(|chunk| chunk.capacity() == CHUNK_BYTES);
+        self.chunks.retain_mut(|chunk| {
+            // One that an edit still lies in is not written to again.
+            let spare = Arc::get_mut(chunk).filter(|chunk| chunk.capacity() == CHUNK_BYTES);
+            spare.map(Vec::clear).is_some()
+        });
         self.chunks.truncate(SPARE_CHUNKS);
-        self.chunks.iter_mut().for_each(Vec::clear);
         (self.chunk, self.bytes) = (0, 0);
         self
     }
@@ -188,26 +158,54 @@ impl Batch {
         match kept {
             Kept::Removed => Edit::Removed,
             Kept::Bytes(slot) => {
-                let chunk = self.chunks.get(slot.chunk);
-                let bytes = chunk.and_then(|chunk| chunk.get(slot.start..slot.end));
+                let bytes = self.chunk(slot).get(slot.start..slot.end);
                 Edit::Bytes(bytes.expect("a chunk keeps what was put there"))
-            }
-            Kept::Record(number) => {
-                let pending = self.records.get(number);
-                Edit::Record(pending.expect("a batch keeps what was put there"))
             }
         }
     }
 
-    /// A row that is set anew leaves its old bytes where they are until the commit.
-    fn set(&mut self, row: RowKey, bytes: Option<&[u8]>) {
-        let kept = bytes.map_or(Kept::Removed, |bytes| Kept::Bytes(self.keep(bytes)));
-        self.bytes += EDIT_BYTES + bytes.map_or(0, <[u8]>::len);
-        self.edits.insert(row, kept);
+    fn value(&self, kept: Kept) -> Option<EditValue> {
+        match kept {
+            Kept::Removed => None,
+            Kept::Bytes(slot) => Some(EditValue::within(self.chunk(slot), slot.start..slot.end)),
+        }
     }
 
-    fn keep(&mut self, bytes: &[u8]) -> Slot {
-        let has_room = |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= bytes.len();
+    fn chunk(&self, slot: Slot) -> &Arc<Vec<u8>> {
+        let chunk = self.chunks.get(slot.chunk);
+        chunk.expect("a batch keeps its chunks")
+    }
+
+    fn set(&mut self, row: RowKey, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.add(row, bytes.len(), |chunk| chunk.extend_from_slice(bytes)),
+            None => {
+                self.bytes += EDIT_BYTES;
+                self.edits.insert(row, Kept::Removed);
+            }
+        }
+    }
+
+    /// Adds a row that `write` appends to its chunk, and which takes so many bytes. A row that is set
+    /// anew leaves its old bytes where they are until the commit.
+    fn add(&mut self, row: RowKey, bytes: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let number = self.chunk_with_room(bytes);
+        let chunk = self.chunks.get_mut(number).and_then(Arc::get_mut);
+        let chunk = chunk.expect("it was made if there was none, and rows are still added");
+        let start = chunk.len();
+        write(chunk);
+        let slot = Slot {
+            chunk: number,
+            start,
+            end: chunk.len(),
+        };
+        self.bytes += EDIT_BYTES + bytes;
+        self.edits.insert(row, Kept::Bytes(slot));
+    }
+
+    /// Returns the number of the first chunk, from the one that is being filled on, with so much room.
+    fn chunk_with_room(&mut self, bytes: usize) -> usize {
+        let has_room = |chunk: &Arc<Vec<u8>>| chunk.capacity() - chunk.len() >= bytes;
         while self
             .chunks
             .get(self.chunk)
@@ -216,18 +214,10 @@ impl Batch {
             self.chunk += 1;
         }
         if self.chunk == self.chunks.len() {
-            self.chunks
-                .push(Vec::with_capacity(CHUNK_BYTES.max(bytes.len())));
+            let chunk = Vec::with_capacity(CHUNK_BYTES.max(bytes));
+            self.chunks.push(Arc::new(chunk));
         }
-        let chunk = self.chunks.get_mut(self.chunk);
-        let chunk = chunk.expect("one was pushed if there was none");
-        let start = chunk.len();
-        chunk.extend_from_slice(bytes);
-        Slot {
-            chunk: self.chunk,
-            start,
-            end: chunk.len(),
-        }
+        self.chunk
     }
 }
 

@@ -17,20 +17,17 @@
 //! Integers are big-endian; bytes follow their length, a `u32`; what may be absent follows a byte that
 //! is 0 or 1.
 
+mod fields;
 mod key;
-
-use std::sync::LazyLock;
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 use libp2p_kad::{ProviderRecord, Record, RecordKey};
 
 use super::clock::{Anchor, Unix};
-use crate::{
-    checksum::{ROW_CHECKSUM_BYTES, TableSeed},
-    tables::RECORDS_TABLE,
-};
+use crate::checksum::ROW_CHECKSUM_BYTES;
 
+use self::fields::{Reader, Writer, encoded, open};
 pub(super) use self::key::{Number, Place, ROW_KEY_BYTES, RowKey, Tag};
 
 /// The format of every row that is written.
@@ -41,9 +38,6 @@ const TIME_BYTES: usize = 8;
 
 /// The bytes of the length before bytes.
 const LENGTH_BYTES: usize = 4;
-
-/// The most addresses of a provider that a row may have: a row of more is not ours.
-const ADDRESSES_MAX: u32 = 1 << 16;
 
 /// What a provider takes of a row beside its addresses: expiry, name, two lengths.
 const PROVIDER_BYTES: usize = 56;
@@ -110,14 +104,21 @@ impl<'a> RecordRow<'a> {
     }
 
     pub(super) fn encode(&self, row: RowKey) -> Vec<u8> {
-        let mut out = Writer::new(self.encoded_len());
+        let mut bytes = Vec::with_capacity(self.encoded_len());
+        self.encode_behind(&mut bytes, row);
+        bytes
+    }
+
+    /// Adds the row to what is in a piece of memory.
+    pub(super) fn encode_behind(&self, bytes: &mut Vec<u8>, row: RowKey) {
+        let mut out = Writer::behind(bytes);
         out.time(self.stored);
         out.optional(self.expires, Writer::time);
         out.optional(self.publisher, |out, peer| out.peer(&peer));
         out.optional(self.source, |out, peer| out.peer(&peer));
         out.bytes(self.key);
         out.bytes(self.value);
-        out.seal(row)
+        out.seal(row);
     }
 
     pub(super) fn decode(row: RowKey, bytes: &'a [u8]) -> Result<Self, RowError> {
@@ -183,18 +184,18 @@ impl Provider {
 
 impl<'a> ProvidersRow<'a> {
     pub(super) fn encode(row: RowKey, key: &[u8], providers: &[Provider]) -> Vec<u8> {
-        let mut out = Writer::new(key.len() + 64 + 128 * providers.len());
-        out.bytes(key);
-        out.count(providers.len());
-        for provider in providers {
-            out.optional(provider.expires, Writer::time);
-            out.peer(&provider.peer);
-            out.count(provider.addresses.len());
-            for address in &provider.addresses {
-                out.bytes(address.as_ref());
+        encoded(key.len() + 64 + 128 * providers.len(), row, |out| {
+            out.bytes(key);
+            out.count(providers.len());
+            for provider in providers {
+                out.optional(provider.expires, Writer::time);
+                out.peer(&provider.peer);
+                out.count(provider.addresses.len());
+                for address in &provider.addresses {
+                    out.bytes(address.as_ref());
+                }
             }
-        }
-        out.seal(row)
+        })
     }
 
     pub(super) fn decode(row: RowKey, bytes: &'a [u8]) -> Result<Self, RowError> {
@@ -227,13 +228,13 @@ pub(super) struct AnnouncementRow<'a> {
 
 impl<'a> AnnouncementRow<'a> {
     pub(super) fn encode(&self, row: RowKey) -> Vec<u8> {
-        let mut out = Writer::new(self.key.len() + 48);
-        out.0.push(self.of as u8);
-        out.time(self.due);
-        out.optional(self.published, Writer::time);
-        out.0.extend(self.failures.to_be_bytes());
-        out.bytes(self.key);
-        out.seal(row)
+        encoded(self.key.len() + 48, row, |out| {
+            out.raw(&[self.of as u8]);
+            out.time(self.due);
+            out.optional(self.published, Writer::time);
+            out.raw(&self.failures.to_be_bytes());
+            out.bytes(self.key);
+        })
     }
 
     pub(super) fn decode(row: RowKey, bytes: &'a [u8]) -> Result<Self, RowError> {
@@ -264,10 +265,10 @@ pub(super) struct Description {
 
 impl Description {
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new(64);
-        out.peer(&self.local);
-        out.time(self.last_seen);
-        out.seal(DESCRIPTION)
+        encoded(64, DESCRIPTION, |out| {
+            out.peer(&self.local);
+            out.time(self.last_seen);
+        })
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, RowError> {
@@ -278,125 +279,6 @@ impl Description {
         };
         reader.finish()?;
         Ok(decoded)
-    }
-}
-
-/// Checks the checksum and the format of a row.
-fn open(row: RowKey, bytes: &[u8]) -> Result<Reader<'_>, RowError> {
-    let (body, sum) = bytes
-        .split_last_chunk::<ROW_CHECKSUM_BYTES>()
-        .ok_or(RowError::Short)?;
-    if SEED.row(&row.bytes(), body) != *sum {
-        return Err(RowError::Checksum);
-    }
-    match body.split_first() {
-        Some((&FORMAT, rest)) => Ok(Reader(rest)),
-        Some((format, _)) => Err(RowError::Format(*format)),
-        None => Err(RowError::Short),
-    }
-}
-
-static SEED: LazyLock<TableSeed> = LazyLock::new(|| TableSeed::of(RECORDS_TABLE));
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn new(capacity: usize) -> Self {
-        let mut bytes = Vec::with_capacity(capacity);
-        bytes.push(FORMAT);
-        Self(bytes)
-    }
-
-    fn time(&mut self, time: Unix) {
-        self.0.extend(time.to_be_bytes());
-    }
-
-    fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
-        self.0.push(u8::from(value.is_some()));
-        if let Some(value) = value {
-            write(self, value);
-        }
-    }
-
-    fn count(&mut self, count: usize) {
-        let count = u32::try_from(count).expect("what is counted lies in memory many times over");
-        self.0.extend(count.to_be_bytes());
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.count(bytes.len());
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn peer(&mut self, peer: &PeerId) {
-        self.bytes(&peer.to_bytes());
-    }
-
-    fn seal(mut self, row: RowKey) -> Vec<u8> {
-        let sum = SEED.row(&row.bytes(), &self.0);
-        self.0.extend_from_slice(&sum);
-        self.0
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], RowError> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(RowError::Short)?;
-        self.0 = rest;
-        Ok(*taken)
-    }
-
-    fn time(&mut self) -> Result<Unix, RowError> {
-        self.take().map(u64::from_be_bytes)
-    }
-
-    fn count(&mut self) -> Result<u32, RowError> {
-        self.take().map(u32::from_be_bytes)
-    }
-
-    fn optional<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, RowError>,
-    ) -> Result<Option<T>, RowError> {
-        match self.take()? {
-            [0] => Ok(None),
-            [1] => read(self).map(Some),
-            _ => Err(RowError::Field("presence")),
-        }
-    }
-
-    fn bytes(&mut self) -> Result<&'a [u8], RowError> {
-        let len = usize::try_from(self.count()?).map_err(|_| RowError::Short)?;
-        let (bytes, rest) = self.0.split_at_checked(len).ok_or(RowError::Short)?;
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    fn peer(&mut self) -> Result<PeerId, RowError> {
-        PeerId::from_bytes(self.bytes()?).map_err(|_| RowError::Field("peer"))
-    }
-
-    fn addresses(&mut self) -> Result<Vec<Multiaddr>, RowError> {
-        let count = self.count()?;
-        if count > ADDRESSES_MAX {
-            return Err(RowError::Field("number of addresses"));
-        }
-        let mut addresses = Vec::new();
-        for _ in 0..count {
-            let address = Multiaddr::try_from(self.bytes()?.to_vec());
-            addresses.push(address.map_err(|_| RowError::Field("address"))?);
-        }
-        Ok(addresses)
-    }
-
-    fn finish(&self) -> Result<(), RowError> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(RowError::Trailing)
-        }
     }
 }
 

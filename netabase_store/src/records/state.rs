@@ -126,7 +126,7 @@ impl State {
     /// Returns a row as it will be on disk.
     pub(super) fn row(&self, row: RowKey, disk: &dyn Disk) -> Result<Option<Vec<u8>>> {
         match self.overlay.get(row) {
-            Some(edit) => Ok(edit.to_bytes(row)),
+            Some(edit) => Ok(edit.to_bytes()),
             None => disk.row(row),
         }
     }

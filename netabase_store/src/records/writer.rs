@@ -10,11 +10,11 @@ use std::{
 use super::{
     config::RecordDurability,
     core::{Core, Guarded},
-    overlay::{Batch, Edit, Overlay},
+    overlay::{Batch, Overlay},
 };
 use crate::{
     Durability,
-    backends::{Backend, EditKey, EditValue, TableEdits, WriteSet},
+    backends::{Backend, EditKey, TableEdits, WriteSet},
     error::{NetabaseError, Result},
 };
 
@@ -192,13 +192,8 @@ impl<B: Backend> Core<B> {
     }
 
     fn commit(&self, edits: &Batch) -> Result<()> {
-        let edits = edits.sorted().map(|(row, edit)| {
-            let value = match edit {
-                Edit::Bytes(bytes) => Some(EditValue::from(bytes)),
-                edit => edit.to_bytes(row).map(EditValue::from),
-            };
-            (EditKey::from(row.bytes().to_vec()), value)
-        });
+        let edits = edits.sorted();
+        let edits = edits.map(|(row, value)| (EditKey::from(row.bytes().to_vec()), value));
         let edits: TableEdits = edits.collect();
         let set = WriteSet {
             tables: [(self.inner.layout.records(), Arc::new(edits))].into(),

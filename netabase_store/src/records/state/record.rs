@@ -7,7 +7,7 @@ use super::{Busy, Disk, Found, State};
 use crate::records::{
     clock::Unix,
     index::{Meta, Owner, Peers, Who},
-    overlay::{Edit, Pending},
+    overlay::Edit,
     row::{Place, RecordRow, RowKey, Tag},
 };
 
@@ -55,19 +55,21 @@ impl State {
         let before = self.records.get(at);
         let number = before.map_or(self.next_number, |(before, _)| before.number);
         let row = number.row();
-        let mut new = Pending {
-            record,
+        let new = RecordRow {
             stored: now,
             expires,
+            publisher: record.publisher,
             source,
+            key: record.key.as_ref(),
+            value: &record.value,
         };
         if matches!(before, Some((_, Owner::This)))
             && owner == Owner::This
-            && self.is_stored(row, &new.row(), disk)
+            && self.is_stored(row, &new, disk)
         {
             return Ok(());
         }
-        let bytes = new.row().encoded_len();
+        let bytes = new.encoded_len();
         let mut meta = Meta::new(bytes, expires);
         self.admit(at, &meta, owner, &new)?;
         if before.is_some() {
@@ -77,18 +79,16 @@ impl State {
         }
         meta.number = number;
         if owner == Owner::Other {
-            meta.publisher = self.publishers.add(new.record.publisher.as_ref());
+            meta.publisher = self.publishers.add(new.publisher.as_ref());
         }
         meta.source = self.sources.add(source.as_ref());
         self.records.insert(at, meta, owner);
         if owner == Owner::This {
-            self.announce(Tag::Record, at, new.record.key.as_ref());
+            self.announce(Tag::Record, at, new.key);
         } else {
             self.withdraw(Tag::Record, at);
         }
-        // As it will be read from disk.
-        new.record.expires = expires.map(|at| self.anchor.instant(at));
-        self.overlay.set_record(row, new, bytes);
+        self.overlay.set_record(row, &new, bytes);
         Ok(())
     }
 
@@ -120,7 +120,13 @@ impl State {
     }
 
     /// Makes room for a record, or refuses it.
-    fn admit(&mut self, at: Place, meta: &Meta, owner: Owner, new: &Pending) -> store::Result<()> {
+    fn admit(
+        &mut self,
+        at: Place,
+        meta: &Meta,
+        owner: Owner,
+        new: &RecordRow<'_>,
+    ) -> store::Result<()> {
         let before = self.records.get(at);
         if self.config.strict {
             if before.is_none() && self.records.len() >= self.config.max_records {
@@ -161,7 +167,7 @@ impl State {
 
     /// Returns whether the publisher or the sender of a record has too many already. Whoever writes
     /// its own record anew has no more of them than before.
-    fn is_over_quota(&self, before: Option<Meta>, new: &Pending) -> bool {
+    fn is_over_quota(&self, before: Option<Meta>, new: &RecordRow<'_>) -> bool {
         let is_over = |peers: &Peers, peer: Option<PeerId>, before: Option<Who>, max: usize| {
             let Some(peer) = peer.filter(|peer| *peer != self.local) else {
                 return false;
@@ -174,7 +180,7 @@ impl State {
         let config = &self.config;
         is_over(
             &self.publishers,
-            new.record.publisher,
+            new.publisher,
             publisher,
             config.max_records_per_publisher,
         ) || is_over(
@@ -238,10 +244,7 @@ impl State {
         };
         match self.overlay.get(row) {
             Some(Edit::Bytes(bytes)) => return Found::Row(row, bytes.to_vec()),
-            Some(Edit::Record(pending)) if pending.record.key == *key => {
-                return Found::Record(pending.record.clone());
-            }
-            Some(_) => return Found::Absent,
+            Some(Edit::Removed) => return Found::Absent,
             None => {}
         }
         match self.cache.get(at) {
