@@ -1,6 +1,6 @@
 //! The calls that a swarm makes, one by one.
 
-use std::{hint::black_box, time::Instant};
+use std::{fs, hint::black_box, time::Instant};
 
 use libp2p_identity::PeerId;
 use libp2p_kad::{
@@ -21,6 +21,33 @@ use crate::{
 /// How many writes come at once: fewer than wait for the disk at most.
 const BURST: usize = 4096;
 
+/// Seconds that something has taken.
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    wall: f64,
+    /// Of this thread's own; none where the system does not tell.
+    own: Option<f64>,
+}
+
+impl Spent {
+    fn add(&mut self, (begun, own): (Instant, Option<f64>)) {
+        self.wall += begun.elapsed().as_secs_f64();
+        let spent = own.zip(own_seconds()).map(|(from, to)| to - from);
+        self.own = spent.map(|spent| self.own.unwrap_or_default() + spent);
+    }
+}
+
+fn begin() -> (Instant, Option<f64>) {
+    (Instant::now(), own_seconds())
+}
+
+/// Returns how many seconds this thread has computed.
+fn own_seconds() -> Option<f64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanos: f64 = text.split_whitespace().next()?.parse().ok()?;
+    Some(nanos / 1e9)
+}
+
 /// Nanoseconds an operation takes, ours and theirs, by round.
 #[derive(Default)]
 struct Pair(Vec<f64>, Vec<f64>);
@@ -38,17 +65,20 @@ pub fn run(settings: &Settings, goals: &mut Goals) {
     let local = PeerId::random();
     let names = keys(1, settings.records);
     let (mut put, mut cached, mut paged, mut miss) = <(Pair, Pair, Pair, Pair)>::default();
-    let (mut of_twenty, mut one_each) = <(Pair, Pair)>::default();
+    let (mut put_own, mut of_twenty, mut one_each) = <(Pair, Pair, Pair)>::default();
     for _ in 0..settings.rounds {
         reads_and_puts(
             settings,
             local,
             &names,
-            [&mut put, &mut cached, &mut paged, &mut miss],
+            [&mut put, &mut put_own, &mut cached, &mut paged, &mut miss],
         );
         providers(settings, local, &names, [&mut of_twenty, &mut one_each]);
     }
     put.add(goals, "put, accepted", 2.0);
+    if !put_own.0.is_empty() {
+        put_own.add(goals, "put, accepted, CPU of its thread", 2.0);
+    }
     cached.add(goals, "get, cached, owned", 2.0);
     paged.add(goals, "get, from pages, owned", 5.0);
     miss.add(goals, "get, absent", 2.0);
@@ -60,32 +90,37 @@ fn reads_and_puts(
     settings: &Settings,
     local: PeerId,
     names: &[RecordKey],
-    [put, cached, paged, miss]: [&mut Pair; 4],
+    [put, put_own, cached, paged, miss]: [&mut Pair; 5],
 ) {
     let records = records(names, PeerId::random());
     let absent = keys(2, names.len());
     let asked = mixed(names);
     let mut theirs = theirs(local);
-    let begun = Instant::now();
+    let begun = begin();
     for record in &records {
         theirs.put(record.clone()).unwrap();
     }
-    put.1.push(each(begun, names.len()));
+    let mut spent = Spent::default();
+    spent.add(begun);
+    let each_of = |seconds: f64| seconds * 1e9 / names.len() as f64;
+    put.1.push(each_of(spent.wall));
+    put_own.1.extend(spent.own.map(each_of));
 
     let folder = tempfile::tempdir_in(&settings.folder).unwrap();
     let mut config = wide();
     config.cache_bytes = 4 * names.len() * 1300;
     let mut store = ours(folder.path(), local, config);
-    let mut seconds = 0.0;
+    let mut spent = Spent::default();
     for burst in records.chunks(BURST) {
-        let begun = Instant::now();
+        let begun = begin();
         for record in burst {
             store.put(record.clone()).unwrap();
         }
-        seconds += begun.elapsed().as_secs_f64();
+        spent.add(begun);
         store.flush().unwrap();
     }
-    put.0.push(seconds * 1e9 / names.len() as f64);
+    put.0.push(each_of(spent.wall));
+    put_own.0.extend(spent.own.map(each_of));
     gets(&store, &asked);
     cached.0.push(gets(&store, &asked));
     cached.1.push(gets(&theirs, &asked));
