@@ -342,7 +342,7 @@ fn ci_checks_every_feature_of_the_libraries_alone() {
     let packages = packages();
     let libraries = packages
         .iter()
-        .filter(|package| ["netabase_store", "nix_core", "nix_io"].contains(&&*package.name));
+        .filter(|package| ["netabase_store", "nix_core", "nix_io", "nix_remote"].contains(&&*package.name));
     let unchecked = libraries.flat_map(|package| {
         let checked = features_checked(&script, &package.name);
         let features = package.features.iter();

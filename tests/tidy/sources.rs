@@ -188,6 +188,26 @@ fn macros_touch_no_file_no_environment_and_no_terminal() {
 }
 
 #[test]
+fn what_peers_say_is_judged_without_io_and_without_a_clock() {
+    let mut libraries = libraries();
+    libraries.retain(|source| source.is_in("nix_remote/src"));
+    assert!(!libraries.is_empty());
+    let effects = [
+        "std::env",
+        "std::fs",
+        "std::io",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "Instant",
+        "SystemTime",
+    ];
+    no_line("an effect", &libraries, |line| {
+        effects.iter().any(|effect| line.contains(effect))
+    });
+}
+
+#[test]
 fn each_engine_and_the_codec_are_named_in_one_place() {
     let places: [(&str, &[&str]); 3] = [
         ("bincode::", &["codec"]),

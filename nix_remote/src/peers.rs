@@ -1,0 +1,3 @@
+//! What peers tell each other.
+
+pub mod announcement;
