@@ -12,10 +12,11 @@
 //! | --- | --- |
 //! | signed path info | `n1`, signer (32 bytes), digest of the store path (20) |
 //! | content-addressed path info | `c1`, digest of the store path (20) |
-//! | realisation | `r1`, signer (32), SHA-256 of the text `<drv base name>^<output>` (32) |
+//! | realisation | `r1`, signer (32), SHA-256 of the text of the output (32) |
 //!
 //! A signer is the 32 bytes of an Ed25519 public key. The digest of a store path is what its hash
-//! part stands for. Who has an object is asked under its [`provider_key`].
+//! part stands for. The text of an output is `<drv base name>^<output>` since Nix 2.35, before that
+//! `sha256:<hash in base 16>!<output>`. Who has an object is asked under its [`provider_key`].
 //!
 //! # The envelope, byte by byte
 //! At most [`ENVELOPE_BYTES_MAX`] bytes. Numbers are big-endian, nothing is padded, nothing follows.
@@ -59,6 +60,8 @@
 //! | 2 | length of the JSON |
 //! | .. | the realisation as compact JSON with sorted members and structured signatures |
 //!
+//! JSON with the member `id` is a realisation as Nix had them up to 2.34.
+//!
 //! The signature is Ed25519 over `nix-kad/1` and a zero byte, the record's key, and all of the
 //! envelope before the signature. So an announcement counts under its own key alone, and neither
 //! sequence nor expiry can be changed. Nix's own signatures inside are over Nix's own fingerprints.
@@ -81,8 +84,11 @@ mod verify;
 use std::cmp::Ordering;
 
 use nix_core::{
-    content_address::ContentAddress, hash::Algorithm, realisation::Realisation,
-    signature::SecretKey, store_path::StoreDir,
+    content_address::ContentAddress,
+    hash::Algorithm,
+    realisation::{LegacyRealisation, Realisation},
+    signature::SecretKey,
+    store_path::{StoreDir, StorePath},
 };
 
 pub use self::{
@@ -121,6 +127,8 @@ pub enum Statement {
     ContentAddressed(Object, ContentAddress),
     /// The signer vouches for the path of an output.
     Realisation(Realisation),
+    /// The same, with the output named as Nix named it up to 2.34.
+    LegacyRealisation(LegacyRealisation),
 }
 
 /// Since when and until when an announcement holds, and its place among those of its key.
@@ -146,6 +154,17 @@ pub struct Announcement {
     statement: Statement,
     /// Invariant: the one envelope of all the above.
     bytes: Vec<u8>,
+}
+
+impl Statement {
+    /// Returns the text of the output that a realisation is of, and its path.
+    fn output(&self) -> Option<(String, &StorePath)> {
+        match self {
+            Self::PathInfo(_) | Self::ContentAddressed(..) => None,
+            Self::Realisation(one) => Some((one.key.to_string(), &one.value.out_path)),
+            Self::LegacyRealisation(one) => Some((one.id.to_string(), &one.out_path)),
+        }
+    }
 }
 
 impl Announcement {
@@ -217,7 +236,7 @@ impl Announcement {
     /// where the keys differ.
     ///
     /// The sequence decides, then when they were issued, then their bytes. Under the key of a
-    /// content-addressed path everybody may announce, and everybody counts from where they like: there the
+    /// content-addressed path everybody may announce and counts from where they like: there the
     /// time of issue, which nobody can set far ahead, decides before the sequence.
     #[must_use]
     pub fn compare(&self, other: &Self) -> Option<Ordering> {

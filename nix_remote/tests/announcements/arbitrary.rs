@@ -6,7 +6,7 @@ use nix_core::{
     content_address::{ContentAddress, ContentAddressMethod},
     hash::{Hash, Sha256},
     path_info::{PathInfo, arb_path_info},
-    realisation::arb_realisation,
+    realisation::{arb_legacy_realisation, arb_realisation},
     store_path::{References, StorePath, arb_store_path, arb_store_path_name},
 };
 use nix_remote::peers::announcement::{
@@ -50,7 +50,8 @@ fn arb_addressed() -> impl Strategy<Value = Statement> {
 
 fn arb_statement() -> impl Strategy<Value = Statement> {
     let realisation = arb_realisation().prop_map(Statement::Realisation);
-    prop_oneof![arb_info(), arb_addressed(), realisation]
+    let legacy = arb_legacy_realisation().prop_map(Statement::LegacyRealisation);
+    prop_oneof![arb_info(), arb_addressed(), realisation, legacy]
 }
 
 fn arb_term() -> impl Strategy<Value = Term> {
@@ -97,7 +98,7 @@ proptest! {
     /// would be two envelopes of one statement.
     #[test]
     fn what_is_read_has_no_other_envelope(
-        kind in 0..3_usize,
+        kind in 0..4_usize,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let ours = sign(&statements()[kind]);

@@ -24,7 +24,7 @@ fn verify_by(announcement: &Announcement, keys: &TrustedKeys) -> Result<(), Veri
     announcement.verify(&dir(), Signers::Trusted(keys), NOW)
 }
 
-/// The announcement with other bytes at a place; a negative place counts from the end.
+/// The announcement with other bytes at a place.
 fn patched(announcement: &Announcement, at: usize, bytes: &[u8]) -> Announcement {
     let mut changed = announcement.as_bytes().to_vec();
     changed[at..at + bytes.len()].copy_from_slice(bytes);
@@ -76,9 +76,9 @@ fn an_announcement_that_would_hold_too_long_is_neither_made_nor_believed() {
 
 #[test]
 fn only_trusted_keys_are_believed_whatever_their_names() {
-    let [info, by_content, realisation] = statements().map(|statement| sign(&statement));
+    let [info, by_content, realisation, legacy] = statements().map(|statement| sign(&statement));
     let other = SecretKey::from_seed("another-name".parse().unwrap(), &[7; 32]);
-    for ours in [&info, &realisation] {
+    for ours in [&info, &realisation, &legacy] {
         assert_eq!(verify_by(ours, &trusting(&key())), Ok(()));
         assert_eq!(verify_by(ours, &trusting(&other)), Ok(()));
         let untrusted = Err(VerifyError::Untrusted(*ours.signer()));

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use nix_core::{
     hash::{Algorithm, Sha256},
-    json,
     signature::{KeyName, Signature, SignatureForm},
     store_path::StorePath,
 };
@@ -43,7 +42,8 @@ fn patched_object(at: usize, bytes: &[u8]) -> DecodeError {
 
 #[test]
 fn announcements_of_every_kind_are_read_as_they_are_signed() {
-    for (statement, kind) in statements().into_iter().zip(Kind::ALL) {
+    let kinds = Kind::ALL.into_iter().chain([Kind::Realisation]);
+    for (statement, kind) in statements().into_iter().zip(kinds) {
         let ours = sign(&statement);
         assert_eq!(ours.key().kind(), kind);
         assert_eq!(ours.key().to_bytes().len(), kind.key_len());
@@ -128,7 +128,10 @@ fn keys_of_no_kind_and_of_another_length_are_refused() {
 fn an_announcement_under_a_key_of_another_kind_is_refused() {
     let all = statements().map(|statement| sign(&statement));
     for one in &all {
-        for other in all.iter().filter(|other| *other != one) {
+        for other in all
+            .iter()
+            .filter(|other| other.key().kind() != one.key().kind())
+        {
             let refused = decode(other, one.as_bytes());
             let expected = other.key().to_bytes()[0];
             let found = one.key().to_bytes()[0];
@@ -315,7 +318,7 @@ fn a_content_addressed_object_needs_all_its_references() {
 
 #[test]
 fn content_addresses_that_nothing_has_or_that_prove_nothing_are_refused() {
-    let [_, statement, _] = statements();
+    let [_, statement, ..] = statements();
     let patched = |at, byte| patched(&statement, at, &[byte]).unwrap_err();
     assert_eq!(patched(METHOD, 4), DecodeError::Method(4));
     assert_eq!(patched(METHOD + 1, 5), DecodeError::Algorithm(5));
@@ -335,7 +338,7 @@ fn content_addresses_that_nothing_has_or_that_prove_nothing_are_refused() {
 
 /// The announcement of a realisation with another text for its JSON.
 fn with_json(json: &str) -> Result<Announcement, DecodeError> {
-    let [_, _, statement] = statements();
+    let [_, _, statement, _] = statements();
     let ours = sign(&statement);
     let length = u16::try_from(json.len()).unwrap().to_be_bytes();
     let header = &ours.as_bytes()[..HEADER];
@@ -347,7 +350,7 @@ fn with_json(json: &str) -> Result<Announcement, DecodeError> {
 
 #[test]
 fn a_realisation_has_one_form_and_belongs_under_its_key() {
-    let [_, _, Statement::Realisation(realisation)] = statements() else {
+    let [_, _, Statement::Realisation(realisation), legacy] = statements() else {
         panic!("another kind");
     };
     let json = realisation.to_json(SignatureForm::Structured).to_string();
@@ -369,12 +372,19 @@ fn a_realisation_has_one_form_and_belongs_under_its_key() {
         assert_ne!(other, json);
         assert_eq!(with_json(&other), Err(DecodeError::OtherOutput));
     }
-    assert!(json::parse_value(json.as_bytes()).is_ok());
+    let Statement::LegacyRealisation(legacy) = legacy else {
+        panic!("another kind");
+    };
+    let legacy = legacy.to_json(SignatureForm::Structured).to_string();
+    assert_eq!(with_json(&legacy), Err(DecodeError::OtherOutput));
+    assert_eq!(with_json(&format!(" {legacy}")), Err(DecodeError::JsonForm));
+    let mixed = json.replace("{\"key\"", "{\"id\":\"\",\"key\"");
+    assert!(matches!(with_json(&mixed), Err(DecodeError::Json(_))));
 }
 
 #[test]
 fn a_realisation_with_too_many_signatures_is_refused() {
-    let [_, _, Statement::Realisation(mut realisation)] = statements() else {
+    let [_, _, Statement::Realisation(mut realisation), _] = statements() else {
         panic!("another kind");
     };
     for index in 0..NIX_SIGNATURES_MAX {

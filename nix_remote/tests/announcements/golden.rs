@@ -43,7 +43,7 @@ fn the_announcements_of_version_1_are_made_and_read_as_ever() {
 #[test]
 fn the_signatures_of_nix_inside_hold() {
     let trusted = trusting(&key_of(9));
-    let [announced, _, output] = statements();
+    let [announced, _, output, legacy] = statements();
     let Statement::PathInfo(object) = announced else {
         panic!("another kind");
     };
@@ -53,6 +53,10 @@ fn the_signatures_of_nix_inside_hold() {
         panic!("another kind");
     };
     assert!(realisation.check_signatures(&trusted).is_trusted(1));
+    let Statement::LegacyRealisation(legacy) = legacy else {
+        panic!("another kind");
+    };
+    assert!(legacy.check_signatures(&trusted).is_trusted(1));
     let other: StorePath = info().path;
     let mut changed: Realisation = realisation;
     changed.value.out_path = other;

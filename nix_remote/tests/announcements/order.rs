@@ -7,7 +7,9 @@ use nix_remote::peers::announcement::{
     Announcement, Conflict, Signers, Statement, Term, VerifyError,
 };
 
-use crate::support::{NOW, TERM, dir, key, key_of, object, path, realisation, sign, statements};
+use crate::support::{
+    NOW, TERM, dir, key, key_of, legacy_realisation, object, path, realisation, sign, statements,
+};
 
 fn signed(statement: &Statement, sequence: u64, issued_at: u64, by: &SecretKey) -> Announcement {
     let term = Term {
@@ -27,8 +29,8 @@ fn assert_newer(newer: &Announcement, older: &Announcement) {
 
 #[test]
 fn a_replayed_announcement_of_a_lower_sequence_is_the_older_one() {
-    let [info, _, realisation] = statements();
-    for statement in [info, realisation] {
+    let [info, _, realisation, legacy] = statements();
+    for statement in [info, realisation, legacy] {
         let old = signed(&statement, 3, NOW + 20, &key());
         let new = signed(&statement, 4, NOW, &key());
         assert_newer(&new, &old);
@@ -48,7 +50,7 @@ fn of_two_with_one_term_the_bytes_decide() {
 
 #[test]
 fn nobody_keeps_the_place_of_a_content_addressed_path_by_a_high_sequence() {
-    let [_, statement, _] = statements();
+    let [_, statement, ..] = statements();
     let squatter = signed(&statement, u64::MAX, NOW, &key_of(8));
     let honest = signed(&statement, 0, NOW + 1, &key());
     assert_newer(&honest, &squatter);
@@ -58,9 +60,10 @@ fn nobody_keeps_the_place_of_a_content_addressed_path_by_a_high_sequence() {
 
 #[test]
 fn announcements_of_two_keys_have_no_order() {
-    let [info, by_content, realisation] = statements().map(|statement| sign(&statement));
+    let [info, by_content, realisation, legacy] = statements().map(|statement| sign(&statement));
     assert_eq!(info.compare(&by_content), None);
     assert_eq!(by_content.compare(&realisation), None);
+    assert_eq!(realisation.compare(&legacy), None);
     let other = signed(info.statement(), 3, NOW, &key_of(8));
     assert_eq!(info.compare(&other), None);
 }
@@ -75,7 +78,7 @@ fn two_paths_of_one_output_are_kept_as_evidence() {
     let (one, other) = (says("hello", 1, &key()), says("goodbye", 1, &key_of(8)));
     let conflict = Conflict::between(&one, &other).unwrap().unwrap();
     assert_eq!(conflict.announcements(), [&one, &other]);
-    assert_eq!(conflict.output().output_name.as_str(), "out");
+    assert_eq!(conflict.output(), format!("{}^out", path(5, "hello.drv")));
     assert!(!conflict.is_equivocation());
     let changed = says("goodbye", 2, &key());
     let conflict = Conflict::between(&one, &changed).unwrap().unwrap();
@@ -91,6 +94,18 @@ fn two_paths_of_one_output_are_kept_as_evidence() {
         );
         assert_eq!(shown.verify_signature(Signers::Any), Ok(()));
     }
+}
+
+#[test]
+fn two_paths_of_an_output_of_an_older_nix_are_evidence_and_two_ways_to_one_path_are_not() {
+    let says = |name: &str| legacy_realisation(path(6, name));
+    let sign = |one| sign(&Statement::LegacyRealisation(one));
+    let (one, other) = (sign(says("hello")), sign(says("goodbye")));
+    let conflict = Conflict::between(&one, &other).unwrap().unwrap();
+    assert!(conflict.output().starts_with("sha256:0505"));
+    let mut otherwise_built = says("hello");
+    otherwise_built.dependent_realisations.clear();
+    assert_eq!(Conflict::between(&one, &sign(otherwise_built)), Ok(None));
 }
 
 #[test]

@@ -6,9 +6,9 @@ use nix_core::{
     content_address::{ContentAddress, ContentAddressMethod},
     hash::{Hash, Sha256},
     path_info::PathInfo,
-    realisation::Realisation,
+    realisation::{LegacyDrvOutput, LegacyRealisation, Realisation},
     signature::{SecretKey, TrustedKeys},
-    store_path::{References, StoreDir, StorePath, StorePathName},
+    store_path::{OutputName, References, StoreDir, StorePath, StorePathName},
 };
 use nix_remote::peers::announcement::{Announcement, Object, Signers, Statement, Term};
 
@@ -79,13 +79,27 @@ pub(crate) fn realisation(to: StorePath) -> Realisation {
     realisation
 }
 
-/// One statement of each kind.
-pub(crate) fn statements() -> [Statement; 3] {
+/// The same as Nix said it up to 2.34, with one output that it depends on.
+pub(crate) fn legacy_realisation(to: StorePath) -> LegacyRealisation {
+    let output = |byte| LegacyDrvOutput {
+        drv_hash: Sha256([byte; 32]),
+        output_name: OutputName::out(),
+    };
+    let mut realisation = LegacyRealisation::new(output(5), to);
+    let dependencies = &mut realisation.dependent_realisations;
+    dependencies.insert(output(8), path(3, "glibc"));
+    realisation.sign(&key_of(9));
+    realisation
+}
+
+/// One statement of each form.
+pub(crate) fn statements() -> [Statement; 4] {
     let (object_by_content, address) = addressed([path(3, "glibc")].into());
     [
         Statement::PathInfo(object()),
         Statement::ContentAddressed(object_by_content, address),
         Statement::Realisation(realisation(path(6, "hello"))),
+        Statement::LegacyRealisation(legacy_realisation(path(6, "hello"))),
     ]
 }
 

@@ -1,8 +1,6 @@
 //! Two realisations that cannot both be true of one build.
 
-use nix_core::realisation::DrvOutput;
-
-use super::{Announcement, Signers, Statement, VerifyError};
+use super::{Announcement, Signers, VerifyError};
 
 /// Two signed announcements that give one output two paths.
 ///
@@ -12,7 +10,7 @@ use super::{Announcement, Signers, Statement, VerifyError};
 /// Invariant: both are realisations of one output with different paths, and both signatures hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    output: DrvOutput,
+    output: String,
     left: Announcement,
     right: Announcement,
 }
@@ -26,26 +24,25 @@ impl Conflict {
     /// Fails where they contradict each other and a signature does not hold: that is evidence of
     /// nothing.
     pub fn between(left: &Announcement, right: &Announcement) -> Result<Option<Self>, VerifyError> {
-        let (Statement::Realisation(one), Statement::Realisation(other)) =
-            (left.statement(), right.statement())
-        else {
+        let (one, other) = (left.statement().output(), right.statement().output());
+        let (Some((output, left_path)), Some((other, right_path))) = (one, other) else {
             return Ok(None);
         };
-        if one.key != other.key || one.value.out_path == other.value.out_path {
+        if output != other || left_path == right_path {
             return Ok(None);
         }
         left.verify_signature(Signers::Any)?;
         right.verify_signature(Signers::Any)?;
         Ok(Some(Self {
-            output: one.key.clone(),
+            output,
             left: left.clone(),
             right: right.clone(),
         }))
     }
 
-    /// Returns the output that would have two paths.
+    /// Returns the text of the output that would have two paths.
     #[must_use]
-    pub fn output(&self) -> &DrvOutput {
+    pub fn output(&self) -> &str {
         &self.output
     }
 

@@ -6,8 +6,8 @@ use nix_core::{
     content_address::{ContentAddress, ContentAddressMethod},
     hash::{Algorithm, Hash, Sha256},
     json,
-    realisation::Realisation,
-    signature::{KeyName, Signature, SignatureForm},
+    realisation::{LegacyRealisation, Realisation},
+    signature::{KeyName, Signature},
     store_path::{StorePath, StorePathName},
 };
 
@@ -90,7 +90,7 @@ fn body(reader: &mut Reader<'_>, key: &Key) -> Result<(SignerId, Statement)> {
             Ok((signer, Statement::ContentAddressed(object, address)))
         }
         Key::Realisation { signer, .. } => {
-            let statement = Statement::Realisation(realisation(reader)?);
+            let statement = realisation(reader)?;
             if Key::of(&statement, *signer) != *key {
                 return Err(DecodeError::OtherOutput);
             }
@@ -196,17 +196,27 @@ fn signatures(reader: &mut Reader<'_>) -> Result<BTreeSet<Signature>> {
     Ok(signatures)
 }
 
-fn realisation(reader: &mut Reader<'_>) -> Result<Realisation> {
+fn realisation(reader: &mut Reader<'_>) -> Result<Statement> {
     let length = usize::from(need(reader.u16(), "length of the realisation")?);
     let text = need(reader.take(length), "realisation")?;
     let value = json::parse_value(text).map_err(DecodeError::Json)?;
-    let realisation = Realisation::from_json(&value).map_err(DecodeError::Json)?;
-    check_signature_count(realisation.value.signatures.len())?;
-    let canonical = realisation.to_json(SignatureForm::Structured).to_string();
-    if canonical.as_bytes() != text {
+    let (statement, signatures, canonical) = if value.get("id").is_some() {
+        let one = LegacyRealisation::from_json(&value).map_err(DecodeError::Json)?;
+        let (count, json) = (one.signatures.len(), one.to_json(encode::SIGNATURE_FORM));
+        (Statement::LegacyRealisation(one), count, json)
+    } else {
+        let one = Realisation::from_json(&value).map_err(DecodeError::Json)?;
+        let (count, json) = (
+            one.value.signatures.len(),
+            one.to_json(encode::SIGNATURE_FORM),
+        );
+        (Statement::Realisation(one), count, json)
+    };
+    check_signature_count(signatures)?;
+    if canonical.to_string().as_bytes() != text {
         return Err(DecodeError::JsonForm);
     }
-    Ok(realisation)
+    Ok(statement)
 }
 
 fn check_signature_count(count: usize) -> Result<()> {

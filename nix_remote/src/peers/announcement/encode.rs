@@ -24,6 +24,9 @@ pub(super) const VERSION: u8 = 1;
 pub(super) const LIST: u8 = 1;
 pub(super) const DIGEST: u8 = 0;
 
+/// How the signatures of realisations are written.
+pub(super) const SIGNATURE_FORM: SignatureForm = SignatureForm::Structured;
+
 /// Returns all of an envelope before the signature.
 pub(super) fn unsigned(
     statement: &Statement,
@@ -66,15 +69,22 @@ fn written(statement: &Statement, term: Term, signer: SignerId) -> Result<Vec<u8
             bytes.extend_from_slice(&signer.0);
             write_object(&mut bytes, object, Some(address))?;
         }
-        Statement::Realisation(realisation) => {
-            let json = realisation.to_json(SignatureForm::Structured).to_string();
-            let too_large = SignError::TooLarge { bytes: json.len() };
-            let length = u16::try_from(json.len()).map_err(|_| too_large)?;
-            bytes.extend_from_slice(&length.to_be_bytes());
-            bytes.extend_from_slice(json.as_bytes());
+        Statement::Realisation(one) => {
+            write_json(&mut bytes, &one.to_json(SIGNATURE_FORM).to_string())?;
+        }
+        Statement::LegacyRealisation(one) => {
+            write_json(&mut bytes, &one.to_json(SIGNATURE_FORM).to_string())?;
         }
     }
     Ok(bytes)
+}
+
+fn write_json(bytes: &mut Vec<u8>, json: &str) -> Result<(), SignError> {
+    let too_large = SignError::TooLarge { bytes: json.len() };
+    let length = u16::try_from(json.len()).map_err(|_| too_large)?;
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(json.as_bytes());
+    Ok(())
 }
 
 fn write_object(

@@ -112,7 +112,7 @@ pub enum Key {
     Realisation {
         /// Who says so.
         signer: SignerId,
-        /// The hash of the output's text, `<drv base name>^<output>`.
+        /// The hash of the output's text.
         output: Sha256,
     },
 }
@@ -146,10 +146,12 @@ impl Key {
             Statement::ContentAddressed(object, _) => Self::ContentAddressed {
                 path_digest: object.path.digest(),
             },
-            Statement::Realisation(realisation) => Self::Realisation {
-                signer,
-                output: Sha256::of(realisation.key.to_string().as_bytes()),
-            },
+            Statement::Realisation(realisation) => {
+                Self::of_output(&realisation.key.to_string(), signer)
+            }
+            Statement::LegacyRealisation(realisation) => {
+                Self::of_output(&realisation.id.to_string(), signer)
+            }
         }
     }
 
@@ -192,6 +194,11 @@ impl Key {
             Self::ContentAddressed { .. } => Kind::ContentAddressed,
             Self::Realisation { .. } => Kind::Realisation,
         }
+    }
+
+    fn of_output(text: &str, signer: SignerId) -> Self {
+        let output = Sha256::of(text.as_bytes());
+        Self::Realisation { signer, output }
     }
 
     fn parts(kind: Kind, bytes: &[u8]) -> Option<Self> {

@@ -47,7 +47,8 @@ pub enum PolicyError {
 ///
 /// Everything else stays private: what no root leads to, and what was built here and never signed.
 /// Without roots nothing is announced. Of equal paths the last info counts. An object that is both
-/// signed and content-addressed is announced by its content address.
+/// signed and content-addressed is announced by its content address. An announcement names the
+/// references of its object, private ones too.
 ///
 /// Costs the check of each signature by a trusted key in the closure.
 ///
