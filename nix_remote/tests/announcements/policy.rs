@@ -12,7 +12,7 @@ use nix_remote::peers::announcement::{
     Announcement, Grounds, PolicyError, Statement, announceable,
 };
 
-use crate::support::{TERM, dir, key, key_of, path, trusting};
+use crate::support::{TERM, dir, key, key_of, legacy_realisation, path, realisation, trusting};
 
 fn info(name: &str, references: &[&StorePath]) -> PathInfo {
     let mut info = PathInfo::new(path(1, name), Sha256([2; 32]), 7);
@@ -133,4 +133,20 @@ fn what_may_be_announced_is_announced_on_its_grounds() {
         assert!(as_it_should_be, "{statement:?}");
         Announcement::sign(&dir(), &statement, TERM, &key()).unwrap();
     }
+}
+
+#[test]
+fn realisations_are_announced_of_announced_objects_and_with_a_trusted_signature() {
+    let app = signed("app", &[]);
+    let roots = [app.path.clone()].into();
+    let (trusted, other) = (trusting(&key_of(9)), trusting(&key_of(8)));
+    let found = announceable([&app], &roots, &dir(), &trusting(&key())).unwrap();
+    let allowed = |to: &StorePath, keys| {
+        let new = found[0].allows(&realisation(to.clone()), keys);
+        let old = found[0].allows_legacy(&legacy_realisation(to.clone()), keys);
+        [new, old]
+    };
+    assert_eq!(allowed(&app.path, &trusted), [true; 2]);
+    assert_eq!(allowed(&app.path, &other), [false; 2]);
+    assert_eq!(allowed(&path(2, "app"), &trusted), [false; 2]);
 }

@@ -6,6 +6,7 @@ use nix_core::{
     content_address::ContentAddress,
     graph::{GraphError, PathGraph, UnknownPath},
     path_info::PathInfo,
+    realisation::{LegacyRealisation, Realisation},
     signature::TrustedKeys,
     store_path::{StoreDir, StorePath},
 };
@@ -100,6 +101,21 @@ impl Announceable<'_> {
             Grounds::Signed => Statement::PathInfo(object),
             Grounds::ContentAddressed(address) => Statement::ContentAddressed(object, address),
         }
+    }
+
+    /// Tells whether a realisation may be announced: a trusted key signed it, and its path is this
+    /// object's.
+    #[must_use]
+    pub fn allows(&self, realisation: &Realisation, trusted: &TrustedKeys) -> bool {
+        let check = realisation.check_signatures(trusted);
+        realisation.value.out_path == self.info.path && !check.valid.is_empty()
+    }
+
+    /// Tells the same of a realisation as Nix had them up to 2.34.
+    #[must_use]
+    pub fn allows_legacy(&self, realisation: &LegacyRealisation, trusted: &TrustedKeys) -> bool {
+        let check = realisation.check_signatures(trusted);
+        realisation.out_path == self.info.path && !check.valid.is_empty()
     }
 }
 
