@@ -281,6 +281,10 @@ fn references_are_listed_where_they_fit_and_told_by_digest_where_not() {
     let listed = with(117);
     assert!(listed.as_bytes().len() <= ENVELOPE_BYTES_MAX);
     let told = with(150);
+    // A reference has 32 bytes, so that one of these is within a signature's length of the maximum.
+    for count in 110..130 {
+        assert!(with(count).as_bytes().len() <= ENVELOPE_BYTES_MAX);
+    }
     assert!(told.as_bytes().len() < 500);
     let (Statement::PathInfo(listed), Statement::PathInfo(told)) =
         (listed.statement(), told.statement())
@@ -294,6 +298,9 @@ fn references_are_listed_where_they_fit_and_told_by_digest_where_not() {
     );
     assert!(told.to_path_info(many(150)).is_some());
     assert_eq!(told.to_path_info(many(149)), None);
+    let mut others = many(149);
+    others.insert(path(200, "a-reference"));
+    assert_eq!(told.to_path_info(others), None);
     assert_eq!(listed.to_path_info(many(118)), None);
 }
 

@@ -6,6 +6,7 @@ use nix_core::{
     content_address::{ContentAddress, ContentAddressMethod},
     hash::{Algorithm, Hash, Sha256},
     path_info::PathInfo,
+    signature::SecretKey,
     store_path::{References, StorePath, StorePathName},
 };
 use nix_remote::peers::announcement::{
@@ -69,18 +70,27 @@ fn what_no_trusted_key_signed_stays_private_with_or_without_a_root() {
     let secret = info("secret", &[]);
     let mut foreign = info("foreign", &[]);
     foreign.sign(&dir(), &key_of(8)).unwrap();
+    let mut unknown = info("unknown", &[]);
+    let stranger = SecretKey::from_seed("stranger".parse().unwrap(), &[8; 32]);
+    unknown.sign(&dir(), &stranger).unwrap();
     let mut ours = info("ultimate", &[]);
     ours.ultimate = true;
     let mut changed = signed("changed", &[]);
     changed.nar_size += 1;
     let app = signed(
         "app",
-        &[&secret.path, &foreign.path, &ours.path, &changed.path],
+        &[
+            &secret.path,
+            &foreign.path,
+            &unknown.path,
+            &ours.path,
+            &changed.path,
+        ],
     );
     let root = app.path.clone();
-    let infos = [secret, foreign, ours, changed, app];
+    let infos = [secret, foreign, unknown, ours, changed, app];
     assert_eq!(names(&infos, &[&root]), Ok(set(&["app"])));
-    for one in &infos[..4] {
+    for one in &infos[..5] {
         assert_eq!(names(&infos, &[&one.path]), Ok(set(&[])));
     }
 }
