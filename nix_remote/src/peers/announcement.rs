@@ -115,8 +115,8 @@ pub const CLOCK_SKEW_SECONDS_MAX: u64 = 5 * 60;
 /// The longest time from `issued_at` to `not_after`.
 pub const LIFETIME_SECONDS_MAX: u64 = 48 * 60 * 60;
 
-/// How many bytes a signature has.
-const SIGNATURE_BYTES: usize = 64;
+/// How many bytes the signature has at the end of an envelope.
+pub const SIGNATURE_BYTES: usize = 64;
 
 /// What an announcement states.
 #[derive(Debug, Clone, PartialEq, Eq)]
