@@ -340,9 +340,9 @@ fn features_checked(script: &str, package: &str) -> BTreeSet<String> {
 fn ci_checks_every_feature_of_the_libraries_alone() {
     let script = files::text(".ci/run");
     let packages = packages();
-    let libraries = packages
-        .iter()
-        .filter(|package| ["netabase_store", "nix_core", "nix_io", "nix_remote"].contains(&&*package.name));
+    let libraries = packages.iter().filter(|package| {
+        ["netabase_store", "nix_core", "nix_io", "nix_remote"].contains(&&*package.name)
+    });
     let unchecked = libraries.flat_map(|package| {
         let checked = features_checked(&script, &package.name);
         let features = package.features.iter();
