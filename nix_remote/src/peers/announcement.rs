@@ -71,7 +71,6 @@
 //! hash, NAR size and BLAKE3 root are the word of a signer whom nobody has to trust, except where
 //! the content address is that of the NAR and says the same. A wrong one costs a download.
 
-mod bytes;
 mod conflict;
 mod decode;
 mod encode;

@@ -13,9 +13,9 @@ use nix_core::{
 
 use super::{
     Announcement, CHUNK_LOG_MAX, DecodeError, ENVELOPE_BYTES_MAX, Key, Kind, NIX_SIGNATURES_MAX,
-    Object, References, SIGNATURE_BYTES, SignerId, Statement, Term, bytes::Reader, encode,
-    is_broken,
+    Object, References, SIGNATURE_BYTES, SignerId, Statement, Term, encode, is_broken,
 };
+use crate::peers::bytes::Reader;
 
 /// The fewest bytes of a reference in a list: digest, length, one byte of a name.
 const REFERENCE_BYTES_MIN: usize = 20 + 1 + 1;

@@ -4,7 +4,8 @@ use std::fmt;
 
 use nix_core::{hash::Sha256, signature::PublicKey};
 
-use super::{Statement, bytes::Reader};
+use super::Statement;
+use crate::peers::bytes::Reader;
 
 /// How many bytes the key of a provider record has.
 pub const PROVIDER_KEY_BYTES: usize = 34;
