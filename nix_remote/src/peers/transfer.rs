@@ -30,14 +30,25 @@
 //! right. So a get has only one answer that is true, and its length is known beforehand.
 
 mod blob;
+mod download;
 mod groups;
 mod message;
 mod outboard;
+mod peer;
 mod proof;
+mod random;
+mod receive;
+mod resume;
+mod schedule;
+mod serve;
 mod tree;
 
 pub use self::{
     blob::{BLOB_BYTES_MAX, Blob, BlobSizeError, OutOfReach, ReadAt, WriteAt},
+    download::{
+        BANNED_MAX, COMMIT_AFTER, COMMIT_BYTES, Counts, DOWNLOAD_RESPONSE_BYTES_MAX, Download,
+        Failure, Lie, Output, PEERS_MAX, REQUEST_GROUPS, REQUESTS_MAX, RequestId, Stall,
+    },
     groups::{
         GROUP_BYTES, GROUP_LOG, GROUPS_MAX, GroupRange, GroupSet, GroupSetError, REQUEST_GROUPS_MAX,
     },
@@ -47,4 +58,6 @@ pub use self::{
     },
     outboard::{BlobHasher, HashError},
     proof::{Piece, Place, ProofError, ProveError, Proven, WriteProvenError, prove, write_proven},
+    resume::{RESUME_BYTES_MAX, ResumeError, ResumeRecord},
+    serve::{Answer, Limits, Read, ReadId, SERVED_PEERS_MAX, Server},
 };

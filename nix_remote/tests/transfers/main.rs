@@ -1,12 +1,21 @@
 //! What the transfer of blobs promises: one form for each message, and not a byte that is not proven.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     reason = "a test that cannot go on has failed"
 )]
 
+mod downloads;
+mod endings;
 mod groups;
+mod hand;
 mod hashes;
 mod messages;
+mod node;
 mod proofs;
+mod resumes;
+mod serving;
 mod support;
+mod swarms;
+mod world;

@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*};
 use crate::support::range;
 
 fn arb_request() -> impl Strategy<Value = Request> {
-    let get = (any::<[u8; 32]>(), 0_u32..(4 << 20), 1_u8..=16);
+    let get = (any::<[u8; 32]>(), 0_u32..(2 << 20), 1_u8..=16);
     let get = get.prop_filter_map("no range", |(root, first, count)| {
         let range = GroupRange::new(first, count)?;
         Some(Request::Get { root, range })
@@ -147,7 +147,7 @@ fn each_wrong_request_is_refused_for_its_reason() {
         (vec![0; 34], MessageError::Trailing { bytes: 1 }),
         (get(0, 0), wrong_range(0, 0)),
         (get(0, 17), wrong_range(0, 17)),
-        (get(4 << 20, 1), wrong_range(4 << 20, 1)),
+        (get(2 << 20, 1), wrong_range(2 << 20, 1)),
         (
             vec![0; 39],
             MessageError::TooLarge {

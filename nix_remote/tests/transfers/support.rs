@@ -13,14 +13,15 @@ pub(crate) struct Held {
 
 /// Returns bytes no two groups of which are the same.
 pub(crate) fn bytes(size: usize) -> Vec<u8> {
-    let mut state = size as u64;
-    let mut word = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 32).to_le_bytes()
-    };
-    let mut bytes: Vec<u8> = (0..size.div_ceil(8)).flat_map(|_| word()).collect();
+    let mut dice = Dice::new(size as u64);
+    let pattern: Vec<u8> = (0..GROUP / 8)
+        .flat_map(|_| dice.roll().to_le_bytes())
+        .collect();
+    let mut bytes = Vec::with_capacity(size + GROUP);
+    for group in 0..size.div_ceil(GROUP) as u64 {
+        bytes.extend_from_slice(&(group + 1).to_le_bytes());
+        bytes.extend_from_slice(&pattern[8..]);
+    }
     bytes.truncate(size);
     bytes
 }
@@ -50,4 +51,32 @@ pub(crate) fn sizes() -> Vec<usize> {
         .into_iter()
         .chain(groups.into_iter().flat_map(around))
         .collect()
+}
+
+/// Numbers that are the same for the same seed.
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5bf0_3635)
+    }
+
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
+    }
+
+    /// Returns a number below the limit.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.roll() % limit
+    }
+
+    /// Whether something happens that does in so many of 100 cases.
+    pub(crate) fn percent(&mut self, chance: u64) -> bool {
+        self.below(100) < chance
+    }
 }

@@ -7,7 +7,7 @@ pub const GROUP_BYTES: u64 = 64 * 1024;
 pub const GROUP_LOG: u8 = 6;
 
 /// The most groups of a blob.
-pub const GROUPS_MAX: u32 = 4 * 1024 * 1024;
+pub const GROUPS_MAX: u32 = 2 * 1024 * 1024;
 
 /// The most groups of a request, which are 1 MiB.
 pub const REQUEST_GROUPS_MAX: u8 = 16;

@@ -123,3 +123,8 @@ impl<W: WriteAt<Error: std::error::Error>> BlobHasher<W> {
         Ok(pair_hash(left, right, is_root))
     }
 }
+
+/// Returns the BLAKE3 hash of bytes.
+pub(super) fn checksum(bytes: &[u8]) -> NodeHash {
+    *Hasher::new().update(bytes).finalize().as_bytes()
+}

@@ -51,11 +51,10 @@ where
         return Err(ProveError::NoSuchGroups);
     }
     let mut walk = Walk::new(blob, range);
-    let mut proof = Vec::with_capacity(walk.bytes());
+    let mut proof = vec![0; walk.bytes()];
+    let mut rest = &mut proof[..];
     while let Some(step) = walk.next() {
-        let start = proof.len();
-        proof.resize(start + step.bytes(), 0);
-        let bytes = proof.get_mut(start..).expect("it was just made as long");
+        let (bytes, after) = rest.split_at_mut(step.bytes());
         match step {
             Step::Pair { offset, .. } => outboard
                 .read_exact_at(offset, bytes)
@@ -67,6 +66,7 @@ where
         if !walk.accept(step, bytes) {
             return Err(ProveError::Damaged(Place::of(step)));
         }
+        rest = after;
     }
     Ok(proof)
 }

@@ -1,0 +1,333 @@
+//! A download of one blob from many peers at once, as a machine that is told what happens and says
+//! what to do.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use super::{
+    blob::Blob,
+    groups::{GROUP_LOG, GROUPS_MAX, GroupRange, GroupSet},
+    message::{PROOF_HASH_BYTES_MAX, Request},
+    peer::Peer,
+    proof::ProofError,
+    random::Random,
+};
+
+/// The most requests for groups that are in flight for a download.
+pub const REQUESTS_MAX: usize = 16;
+
+/// For how many groups a request is at most, which are 256 KiB.
+pub const REQUEST_GROUPS: u8 = 4;
+
+/// The largest response to any request of a download, so the most bytes that a lie can waste.
+pub const DOWNLOAD_RESPONSE_BYTES_MAX: usize =
+    1 + PROOF_HASH_BYTES_MAX + ((REQUEST_GROUPS as usize * 1024) << GROUP_LOG);
+
+const _: () = assert!(1 + 8 + GROUPS_MAX as usize / 8 <= DOWNLOAD_RESPONSE_BYTES_MAX);
+
+/// The most peers that a download has at a time.
+pub const PEERS_MAX: usize = 32;
+
+/// How many peers a download remembers not to take again.
+pub const BANNED_MAX: usize = 256;
+
+/// After how many bytes, and how long after the first one, what was written is to be made durable.
+pub const COMMIT_BYTES: u64 = 64 * 1024 * 1024;
+/// See [`COMMIT_BYTES`].
+pub const COMMIT_AFTER: Duration = Duration::from_secs(5);
+
+/// The name of a request within its download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(u64);
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output<P> {
+    /// Send a request, and tell the download what comes of it.
+    Send {
+        /// To whom.
+        peer: P,
+        /// Its name.
+        id: RequestId,
+        /// The request.
+        request: Request,
+    },
+    /// Forget a request; whatever still comes of it is of no use.
+    Cancel {
+        /// To whom it was sent.
+        peer: P,
+        /// Its name.
+        id: RequestId,
+    },
+    /// Write bytes that are verified.
+    Write {
+        /// Where they stand in the blob.
+        offset: u64,
+        /// The bytes, at most 256 KiB.
+        bytes: Vec<u8>,
+        /// The hashes that proved them, with their places in the outboard, to prove them to others.
+        outboard: Vec<(u64, [u8; 64])>,
+    },
+    /// Make durable what was written, and then remember that these groups are.
+    Commit {
+        /// All groups that were written.
+        held: GroupSet,
+    },
+    /// Have nothing more to do with a peer.
+    Ban {
+        /// The peer.
+        peer: P,
+        /// What it did.
+        why: Lie,
+    },
+    /// All is written and committed; nothing more follows.
+    Finished,
+    /// Nothing goes on, and nothing will by itself, or not soon. Said once, until something does.
+    Stalled(Stall),
+}
+
+/// What only a peer does that lies or is broken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Lie {
+    /// It sent groups that are not those of the blob.
+    #[error("the groups are not proven")]
+    Proof(#[source] ProofError),
+    /// It sent what is no response.
+    #[error("the response has no known form")]
+    Malformed,
+    /// It answered something that it was not asked.
+    #[error("the response is to another kind of request")]
+    OtherKind,
+    /// It speaks of a blob of another size than the one that is proven.
+    #[error("the blob is said to have {said} bytes and has {proven}")]
+    Size {
+        /// What it said.
+        said: u64,
+        /// What is true.
+        proven: u64,
+    },
+}
+
+/// Why nothing goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Stall {
+    /// There is no peer.
+    #[error("there is no peer")]
+    NoPeer,
+    /// Nobody has what is missing.
+    #[error("no peer has what is missing")]
+    NothingHeld,
+    /// Whoever has the blob says that it has another size than was announced.
+    #[error("peers say that the blob has {said} bytes, where {announced} were announced")]
+    OtherSize {
+        /// What one of them said.
+        said: u64,
+        /// What was announced.
+        announced: u64,
+    },
+    /// Peers that should have it have sent nothing for a minute.
+    #[error("no peer has sent anything for a minute")]
+    NoProgress,
+}
+
+/// Why there is no response to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// It got lost, was refused, or took too long.
+    Lost,
+    /// What came is no response.
+    Malformed,
+}
+
+/// What a download has cost and gained so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Bytes of the blob that were verified and written.
+    pub verified_bytes: u64,
+    /// Bytes of responses that were not those of the blob, or that were there already.
+    pub wasted_bytes: u64,
+    /// Bytes of responses that nobody waited for any more.
+    pub late_bytes: u64,
+    /// Groups that were asked for again because one peer was slower than another.
+    pub doubled_groups: u64,
+}
+
+/// Fetches a blob from peers.
+///
+/// The caller owns sockets, files and the clock: it tells the download of peers and responses and
+/// does what [`poll`](Self::poll) says, in that order, until there is nothing to do before
+/// [`wake_at`](Self::wake_at). `P` is what it calls its peers. The same inputs and the same seed
+/// lead to the same outputs. Who cannot write gives the download up, and resumes what was committed.
+///
+/// Before anything else the last group is fetched, which proves the size of the blob. Then each peer
+/// is sent requests in order, more at a time while that makes it faster, [`REQUESTS_MAX`] in all.
+/// In the end the fastest peers ask again for what the slowest ones are still to send. Whoever sends
+/// what is not proven is banned, at the cost of that one response.
+///
+/// Memory: the bytes of at most [`REQUESTS_MAX`] requests of [`REQUEST_GROUPS`] groups, which are 4
+/// MiB, either in flight or to be written; twice a bit for each group, and once for each peer that
+/// has only a part.
+#[derive(Debug)]
+pub struct Download<P> {
+    pub(super) blob: Blob,
+    pub(super) size_is_proven: bool,
+    pub(super) held: GroupSet,
+    /// Invariant: the groups that are held, and those that some request is for.
+    pub(super) taken: GroupSet,
+    /// Invariant: every group before it is taken.
+    pub(super) cursor: u32,
+    /// How often groups were taken back, so that others can be asked for them.
+    pub(super) releases: u64,
+    pub(super) peers: BTreeMap<P, Peer>,
+    pub(super) banned: VecDeque<P>,
+    pub(super) requests: BTreeMap<RequestId, Sent<P>>,
+    next_id: u64,
+    pub(super) outputs: VecDeque<Output<P>>,
+    pub(super) random: Random,
+    pub(super) now: Duration,
+    pub(super) progress_at: Duration,
+    pub(super) is_stalled: bool,
+    pub(super) is_finished: bool,
+    /// Since when something is written that is not committed, and how many bytes.
+    pub(super) uncommitted: Option<(Duration, u64)>,
+    pub(super) counts: Counts,
+}
+
+/// A request in flight.
+#[derive(Debug, Clone)]
+pub(super) struct Sent<P> {
+    pub(super) peer: P,
+    /// What it is for; `None` where it asks what the peer has.
+    pub(super) range: Option<GroupRange>,
+    pub(super) at: Duration,
+    pub(super) expected: Duration,
+    pub(super) deadline: Duration,
+}
+
+impl<P: Clone + Ord> Download<P> {
+    /// Begins a download of which nothing is there yet. The seed is for the times of waiting.
+    #[must_use]
+    pub fn new(blob: Blob, seed: u64, now: Duration) -> Self {
+        let held = GroupSet::new(blob.groups());
+        Self::begin(blob, held, seed, now)
+    }
+
+    /// Goes on with a download of which these groups were written and committed; `None` where the
+    /// set is of another number of groups than the blob has.
+    ///
+    /// They are not verified again.
+    #[must_use]
+    pub fn resume(blob: Blob, held: GroupSet, seed: u64, now: Duration) -> Option<Self> {
+        let fits = held.groups() == blob.groups();
+        fits.then(|| Self::begin(blob, held, seed, now))
+    }
+
+    fn begin(blob: Blob, held: GroupSet, seed: u64, now: Duration) -> Self {
+        let mut download = Self {
+            size_is_proven: held.contains(blob.groups() - 1),
+            taken: held.clone(),
+            held,
+            blob,
+            cursor: 0,
+            releases: 0,
+            peers: BTreeMap::new(),
+            banned: VecDeque::new(),
+            requests: BTreeMap::new(),
+            next_id: 0,
+            outputs: VecDeque::new(),
+            random: Random::new(seed),
+            now,
+            progress_at: now,
+            is_stalled: false,
+            is_finished: false,
+            uncommitted: None,
+            counts: Counts::default(),
+        };
+        download.finish_if_full();
+        download
+    }
+
+    /// Returns the blob.
+    #[must_use]
+    pub const fn blob(&self) -> &Blob {
+        &self.blob
+    }
+
+    /// Returns the groups that are verified and written, or about to be.
+    #[must_use]
+    pub const fn held(&self) -> &GroupSet {
+        &self.held
+    }
+
+    /// Whether the size of the blob is proven, and not only announced.
+    #[must_use]
+    pub const fn size_is_proven(&self) -> bool {
+        self.size_is_proven
+    }
+
+    /// Whether all is written.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+
+    /// Returns what it has cost and gained so far.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Returns how many requests for groups are in flight.
+    #[must_use]
+    pub fn requests_in_flight(&self) -> usize {
+        let sent = self.requests.values();
+        sent.filter(|sent| sent.range.is_some()).count()
+    }
+
+    /// Adds a peer that may have the blob, or part of it. Returns whether it is one of the
+    /// download's peers now: not where it was banned, or there are [`PEERS_MAX`] others.
+    pub fn add_peer(&mut self, peer: P, now: Duration) -> bool {
+        self.pass(now);
+        if self.peers.contains_key(&peer) {
+            return true;
+        }
+        let is_taken = self.peers.len() < PEERS_MAX && !self.banned.contains(&peer);
+        if is_taken {
+            self.peers.insert(peer, Peer::new(now));
+            self.is_stalled = false;
+            self.progress_at = now.max(self.progress_at);
+        }
+        is_taken
+    }
+
+    /// Takes note that a peer cannot be reached any more; what it was asked for is asked of others.
+    pub fn peer_gone(&mut self, peer: &P, now: Duration) {
+        self.pass(now);
+        self.peers.remove(peer);
+        for id in self.requests_of(peer) {
+            self.take_back(id);
+        }
+    }
+
+    pub(super) fn commit(&mut self) {
+        if self.uncommitted.take().is_some() {
+            let held = self.held.clone();
+            self.outputs.push_back(Output::Commit { held });
+        }
+    }
+
+    /// Takes note of the time, which does not go back.
+    pub(super) fn pass(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+    }
+
+    pub(super) fn next_id(&mut self) -> RequestId {
+        self.next_id += 1;
+        RequestId(self.next_id)
+    }
+}

@@ -1,0 +1,208 @@
+//! What a download knows of a peer: what it has, how fast it is, and how much may be asked of it.
+
+use std::time::Duration;
+
+use super::{
+    download::{REQUEST_GROUPS, REQUESTS_MAX},
+    groups::{GroupRange, GroupSet},
+    random::Random,
+};
+
+/// How many requests a new peer is sent at a time.
+const WINDOW_START: usize = 4;
+
+/// How long an answer is expected to take from a peer that has not answered yet.
+const UNMEASURED: Duration = Duration::from_millis(500);
+
+/// The shortest and the longest time that a request is given, and that of the first ones.
+const DEADLINE_MIN: Duration = Duration::from_secs(2);
+pub(super) const DEADLINE_MAX: Duration = Duration::from_secs(30);
+const DEADLINE_FIRST: Duration = Duration::from_secs(10);
+
+/// How many times as long as expected an answer may take.
+const PATIENCE: u32 = 4;
+
+/// How long a peer is left alone after it failed or was busy; twice as long each time, to a limit.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// What a peer has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Holding {
+    /// It has not said yet.
+    Unasked,
+    Nothing,
+    All,
+    Some(GroupSet),
+    /// It speaks of a blob of another size, and so do we, as long as none is proven.
+    OtherSize(u64),
+}
+
+/// A peer of a download.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub(super) holding: Holding,
+    /// When to ask what it has, unless it is being asked.
+    pub(super) ask_at: Option<Duration>,
+    /// Until when nothing is asked of it.
+    pub(super) rests_until: Duration,
+    /// After how many releases of groups it had none left to be asked for.
+    pub(super) dry: Option<u64>,
+    /// How many requests for groups it has, and for how many groups.
+    pub(super) requests: usize,
+    pub(super) groups: u32,
+    window: usize,
+    span: u8,
+    /// How often in a row it failed or was busy.
+    setbacks: u32,
+    latency: Option<Duration>,
+    /// How long it takes for a group, when it has enough to do.
+    pace: Option<Duration>,
+    answered_at: Duration,
+    round: Round,
+}
+
+/// As many answers as the window is wide, by which the window is judged.
+#[derive(Debug, Clone, Default)]
+struct Round {
+    answers: usize,
+    groups: u32,
+    /// When the round before ended, or else the first answered request was sent.
+    since: Option<Duration>,
+    /// The greatest rate of late, in groups per 1000 s.
+    best: u128,
+}
+
+impl Peer {
+    pub(super) fn new(now: Duration) -> Self {
+        Self {
+            holding: Holding::Unasked,
+            ask_at: Some(now),
+            rests_until: now,
+            dry: None,
+            requests: 0,
+            groups: 0,
+            window: WINDOW_START,
+            span: 1,
+            setbacks: 0,
+            latency: None,
+            pace: None,
+            answered_at: now,
+            round: Round::default(),
+        }
+    }
+
+    /// Returns which groups it has, as a set or `None` for all; no value where it has none.
+    pub(super) const fn held(&self) -> Option<Option<&GroupSet>> {
+        match &self.holding {
+            Holding::All => Some(None),
+            Holding::Some(held) => Some(Some(held)),
+            Holding::Unasked | Holding::Nothing | Holding::OtherSize(_) => None,
+        }
+    }
+
+    pub(super) fn holds(&self, range: GroupRange) -> bool {
+        let held = self.held();
+        held.is_some_and(|held| held.is_none_or(|held| held.contains_all(range)))
+    }
+
+    /// Whether it may be sent one more request for groups.
+    pub(super) fn has_room(&self, now: Duration) -> bool {
+        self.rests_until <= now && self.requests < self.window
+    }
+
+    /// Returns for how many groups it is asked at once.
+    pub(super) const fn span(&self) -> u8 {
+        self.span
+    }
+
+    /// Returns how long so many more groups are expected to take.
+    pub(super) fn estimate(&self, groups: u32) -> Duration {
+        match (self.latency, self.pace) {
+            (Some(latency), Some(pace)) => latency + pace * (self.groups + groups),
+            (Some(latency), None) => latency * 2,
+            _ => UNMEASURED,
+        }
+    }
+
+    /// Returns how long a request for so many more groups is given.
+    pub(super) fn patience(&self, groups: u32) -> Duration {
+        let usual = match self.pace {
+            Some(_) => (self.estimate(groups) * PATIENCE).max(DEADLINE_MIN),
+            None => DEADLINE_FIRST,
+        };
+        let doubled = usual.saturating_mul(1 << self.setbacks.min(8));
+        doubled.min(DEADLINE_MAX)
+    }
+
+    /// Takes note that it said what it has.
+    pub(super) fn said(&mut self, elapsed: Duration) {
+        self.latency.get_or_insert(elapsed);
+    }
+
+    /// Takes note that groups came and were verified.
+    pub(super) fn delivered(&mut self, groups: u32, sent_at: Duration, now: Duration) {
+        let elapsed = now.saturating_sub(sent_at);
+        let latency = self.latency.unwrap_or(elapsed);
+        // Grows a little with each answer, so that a path that became longer is found out.
+        self.latency = Some(elapsed.min(latency + latency / 64));
+        let busy_since = sent_at.max(self.answered_at);
+        let sample = now.saturating_sub(busy_since) / groups.max(1);
+        self.pace = Some(match self.pace {
+            Some(pace) => (pace * 7 + sample) / 8,
+            None => sample,
+        });
+        self.answered_at = now;
+        self.setbacks = 0;
+        self.span = (self.span * 2).min(REQUEST_GROUPS);
+        self.judge_window(groups, sent_at, now);
+    }
+
+    /// Takes note that another one was faster.
+    pub(super) fn overtaken(&mut self, groups: u32, sent_at: Duration, now: Duration) {
+        let elapsed = now.saturating_sub(sent_at) / groups.max(1);
+        self.pace = self.pace.max(Some(elapsed));
+    }
+
+    /// Takes note that it did not answer or has no time, and lets it rest for `wait` at least.
+    pub(super) fn set_back(&mut self, wait: Duration, now: Duration, random: &mut Random) {
+        if now < self.rests_until {
+            return;
+        }
+        self.window = (self.window / 2).max(1);
+        self.span = (self.span / 2).max(1);
+        let backoff = BACKOFF_MIN.saturating_mul(1 << self.setbacks.min(16));
+        let wait = backoff.min(BACKOFF_MAX).max(wait);
+        self.rests_until = now + random.spread(wait);
+        self.setbacks += 1;
+        self.round = Round::default();
+    }
+
+    /// Widens the window by one after each round that was faster than those before.
+    fn judge_window(&mut self, groups: u32, sent_at: Duration, now: Duration) {
+        let round = &mut self.round;
+        let since = *round.since.get_or_insert(sent_at);
+        round.answers += 1;
+        round.groups += groups;
+        if round.answers < self.window {
+            return;
+        }
+        let nanos = now.saturating_sub(since).as_nanos().max(1);
+        let rate = u128::from(round.groups) * 1_000_000_000_000 / nanos;
+        let is_faster = rate * 16 > round.best * 17;
+        if is_faster {
+            self.window = (self.window + 1).min(REQUESTS_MAX);
+        }
+        // What was best fades, so that a wider window is tried again.
+        let best = if is_faster {
+            rate
+        } else {
+            round.best * 15 / 16
+        };
+        self.round = Round {
+            best,
+            since: Some(now),
+            ..Round::default()
+        };
+    }
+}
