@@ -1,8 +1,8 @@
 //! How a download ends, stands still and goes on, rule by rule.
 
 use nix_remote::peers::transfer::{
-    BANNED_MAX, COMMIT_AFTER, COMMIT_BYTES, Download, GroupSet, Lie, Output, PEERS_MAX, Request,
-    Response, Stall,
+    BANNED_MAX, COMMIT_AFTER, COMMIT_BYTES, Download, Failure, GroupSet, Lie, Output, PEERS_MAX,
+    Request, Response, Stall,
 };
 
 use crate::{
@@ -242,4 +242,45 @@ fn a_peer_that_died_and_came_back_is_a_new_one() {
     world.run(ms(60_000));
     assert!(world.is_finished && world.has_all());
     assert!(world.stalls.contains(&Stall::NoPeer));
+}
+
+#[test]
+fn a_part_that_is_taken_back_is_asked_at_once_of_who_has_only_that() {
+    let blob = held(9 * GROUP);
+    let mut hand = Hand::new(&blob);
+    let sent = hand.begin(1);
+    let mut groups = GroupSet::new(9);
+    for group in sent[0].2.groups() {
+        groups.insert(group);
+    }
+    let partial = Response::held(&blob.blob, &groups);
+    let none = hand.join(2, &partial, ms(10));
+    assert!(gets(&none).is_empty(), "the first one was asked for it");
+    let (_, id, range) = sent[0];
+    hand.download.on_failure(&1, id, Failure::Lost, ms(15));
+    let again = gets(&hand.outputs(ms(15)));
+    assert_eq!((again[0].0, again[0].2.first()), (2, range.first()));
+}
+
+#[test]
+fn of_two_that_are_asked_for_the_same_one_may_fail() {
+    let blob = held(9 * GROUP);
+    let mut hand = Hand::new(&blob);
+    let slow = hand.begin(1);
+    let complete = hand.complete();
+    let fast = gets(&hand.join(2, &complete, ms(400)));
+    let (_, id, range) = fast[0];
+    hand.download.on_failure(&2, id, Failure::Lost, ms(404));
+    let others = gets(&hand.join(3, &complete, ms(405)));
+    assert!(!others.is_empty());
+    for (_, _, asked) in others {
+        let is_whole = slow.iter().any(|sent| sent.2 == asked);
+        assert!(
+            is_whole,
+            "{asked:?} is part of what the slow one was asked for"
+        );
+    }
+    let other = *slow.iter().find(|sent| sent.2 == range).unwrap();
+    let outputs = hand.answer(other, ms(500));
+    assert_eq!(written(&outputs).len(), 1);
 }
