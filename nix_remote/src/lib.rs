@@ -1,10 +1,12 @@
 //! What machines tell each other of Nix store objects, and how much of it may be believed.
 //!
-//! So far these are the [`announcement`](peers::announcement)s that peers put into a DHT: which
-//! objects there are, what their contents hash to, which path an output has.
+//! There are the [`announcement`](peers::announcement)s that peers put into a DHT: which objects there
+//! are, what their contents hash to, which path an output has. And there is the
+//! [`transfer`](peers::transfer) of the contents, from many peers at once, with every byte verified.
 //!
 //! It is **not** a network: nothing here opens a socket, reads a file or asks for the time. Whoever
-//! runs a DHT hands over bytes and a time, and gets a judgement or bytes to publish.
+//! runs a DHT or a connection hands over bytes and a time, and gets a judgement, bytes to publish, or
+//! what to send and write.
 //!
 //! # Examples
 //! ```

@@ -216,6 +216,7 @@ fn a_request_that_takes_too_long_is_given_to_others() {
         .any(|output| matches!(output, Output::Cancel { .. }))
     {
         now = hand.download.wake_at().unwrap();
+        assert!(now < ms(60_000));
         outputs = hand.outputs(now);
     }
     assert!(now >= ms(2000) && now <= ms(30_000), "{now:?}");

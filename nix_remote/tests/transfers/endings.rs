@@ -174,6 +174,30 @@ fn a_minute_without_a_byte_is_a_stall_and_the_next_byte_ends_it() {
 }
 
 #[test]
+fn a_peer_that_has_nothing_or_never_answers_makes_room_for_another() {
+    let blob = held(GROUP);
+    let mut hand = Hand::new(&blob);
+    hand.join(0, &Response::Unknown, ms(0));
+    for peer in 1..PEERS_MAX as u32 {
+        assert!(hand.download.add_peer(peer, ms(5)));
+    }
+    assert!(
+        hand.download.add_peer(100, ms(5)),
+        "in place of the one that has nothing"
+    );
+    assert!(!hand.download.add_peer(101, ms(5)));
+    let mut now = ms(5);
+    while now < ms(120_000) {
+        hand.outputs(now);
+        now = hand.download.wake_at().unwrap();
+    }
+    assert!(
+        hand.download.add_peer(101, now),
+        "in place of one that is silent"
+    );
+}
+
+#[test]
 fn a_download_has_so_many_peers_and_remembers_so_many_liars() {
     let blob = held(GROUP);
     let mut hand = Hand::new(&blob);
@@ -246,10 +270,10 @@ fn a_peer_that_died_and_came_back_is_a_new_one() {
 
 #[test]
 fn a_part_that_is_taken_back_is_asked_at_once_of_who_has_only_that() {
-    let blob = held(9 * GROUP);
+    let blob = held(40 * GROUP);
     let mut hand = Hand::new(&blob);
     let sent = hand.begin(1);
-    let mut groups = GroupSet::new(9);
+    let mut groups = GroupSet::new(40);
     for group in sent[0].2.groups() {
         groups.insert(group);
     }

@@ -33,9 +33,11 @@ pub const PEERS_MAX: usize = 32;
 /// How many peers a download remembers not to take again.
 pub const BANNED_MAX: usize = 256;
 
-/// After how many bytes, and how long after the first one, what was written is to be made durable.
+/// After how many bytes what was written is to be made durable.
 pub const COMMIT_BYTES: u64 = 64 * 1024 * 1024;
-/// See [`COMMIT_BYTES`].
+
+/// How long after the first byte what was written is to be made durable, if it is less than
+/// [`COMMIT_BYTES`].
 pub const COMMIT_AFTER: Duration = Duration::from_secs(5);
 
 /// The name of a request within its download.
@@ -290,19 +292,33 @@ impl<P: Clone + Ord> Download<P> {
     }
 
     /// Adds a peer that may have the blob, or part of it. Returns whether it is one of the
-    /// download's peers now: not where it was banned, or there are [`PEERS_MAX`] others.
+    /// download's peers now: not where it was banned, or there are [`PEERS_MAX`] others that are of
+    /// use. One that has nothing or does not answer makes room for it, and may be added again.
     pub fn add_peer(&mut self, peer: P, now: Duration) -> bool {
         self.pass(now);
         if self.peers.contains_key(&peer) {
             return true;
         }
-        let is_taken = self.peers.len() < PEERS_MAX && !self.banned.contains(&peer);
-        if is_taken {
-            self.peers.insert(peer, Peer::new(now));
-            self.is_stalled = false;
-            self.progress_at = now.max(self.progress_at);
+        if self.banned.contains(&peer) || !self.make_room() {
+            return false;
         }
-        is_taken
+        self.peers.insert(peer, Peer::new(self.now));
+        self.is_stalled = false;
+        self.progress_at = self.now;
+        true
+    }
+
+    fn make_room(&mut self) -> bool {
+        if self.peers.len() < PEERS_MAX {
+            return true;
+        }
+        let mut peers = self.peers.iter();
+        let found = peers.find(|(_, peer)| peer.is_replaceable());
+        let found = found.map(|(name, _)| name.clone());
+        if let Some(peer) = &found {
+            self.peer_gone(peer, self.now);
+        }
+        found.is_some()
     }
 
     /// Takes note that a peer cannot be reached any more; what it was asked for is asked of others.

@@ -26,6 +26,9 @@ const PATIENCE: u32 = 4;
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
+/// After how many setbacks in a row a peer may be given up for another one.
+const SETBACKS_MANY: u32 = 3;
+
 /// What a peer has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Holding {
@@ -99,6 +102,12 @@ impl Peer {
             Holding::Some(held) => Some(Some(held)),
             Holding::Unasked | Holding::Nothing | Holding::OtherSize(_) => None,
         }
+    }
+
+    /// Whether another one may take its place: it has nothing, or failed again and again.
+    pub(super) const fn is_replaceable(&self) -> bool {
+        let has_nothing = matches!(self.holding, Holding::Nothing | Holding::OtherSize(_));
+        has_nothing || self.setbacks >= SETBACKS_MANY
     }
 
     pub(super) fn holds(&self, range: GroupRange) -> bool {
