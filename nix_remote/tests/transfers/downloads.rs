@@ -238,3 +238,38 @@ fn what_a_peer_that_is_gone_was_asked_for_is_asked_of_others() {
     assert_eq!(again[0].2.first(), sent[0].2.first());
     assert!(hand.download.add_peer(1, ms(22)), "it did nothing wrong");
 }
+
+#[test]
+fn a_peer_that_failed_is_asked_for_less_at_a_time() {
+    let blob = held(60 * GROUP);
+    let mut hand = Hand::new(&blob);
+    let mut sent = hand.begin(1);
+    while sent[0].2.count() < REQUEST_GROUPS {
+        let one = sent.remove(0);
+        sent.extend(gets(&hand.answer(one, ms(20))));
+    }
+    for (_, id, _) in sent {
+        hand.download.on_failure(&1, id, Failure::Lost, ms(30));
+    }
+    let rested = hand.download.wake_at().unwrap();
+    let again = gets(&hand.outputs(rested));
+    assert_eq!(again[0].2.count(), REQUEST_GROUPS / 2);
+}
+
+#[test]
+fn no_peer_is_asked_for_the_same_while_it_may_still_send_it() {
+    let blob = held(9 * GROUP);
+    let mut hand = Hand::new(&blob);
+    hand.begin(1);
+    loop {
+        let now = hand.download.wake_at().unwrap();
+        let outputs = hand.outputs(now);
+        if outputs
+            .iter()
+            .any(|output| matches!(output, Output::Cancel { .. }))
+        {
+            break;
+        }
+        assert!(gets(&outputs).is_empty(), "asked again at {now:?}");
+    }
+}

@@ -165,6 +165,24 @@ fn three_peers_give_nearly_three_times_as_much_as_one() {
     }
 }
 
+/// Four requests of 256 KiB in each 400 ms would be 2.5 MiB a second.
+#[test]
+fn more_is_asked_at_a_time_of_a_peer_that_is_fast_and_far_away() {
+    let mut world = World::new(1, &LARGE);
+    world.node(Manner::Honest, 100 * MIB, ms(200));
+    let far = rate(&mut world);
+    assert!(far * 2 >= 9 * MIB, "{far}");
+}
+
+#[test]
+fn a_peer_of_four_kilobytes_a_second_is_still_of_use() {
+    let blob = &BLOBS[2];
+    let mut world = World::new(1, blob);
+    world.node(Manner::Honest, 4000, ms(10));
+    let end = world.run(ms(3_600_000));
+    assert!(world.is_finished && world.has_all(), "{end:?}");
+}
+
 #[test]
 fn three_peers_whose_budgets_are_small_give_what_their_budgets_allow() {
     let mut world = World::new(1, &LARGE);
