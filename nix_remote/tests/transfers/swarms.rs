@@ -2,7 +2,9 @@
 
 use std::{env, sync::LazyLock, time::Duration};
 
-use nix_remote::peers::transfer::{GroupSet, Limits, REQUEST_GROUPS, REQUESTS_MAX, Stall};
+use nix_remote::peers::transfer::{
+    DOWNLOAD_RESPONSE_BYTES_MAX, GroupSet, Limits, REQUEST_GROUPS, REQUESTS_MAX, Stall,
+};
 
 use crate::{
     node::{Manner, Node},
@@ -101,7 +103,8 @@ fn stranger(blob: &'static Held, dice: &mut Dice) -> Node<'static> {
     Node::new(blob, manner, groups, limits, rate, latency)
 }
 
-/// The world checks what is written, what is in flight, what a lie costs and who is banned.
+/// The world checks what is written, what is in flight, what a lie costs and who is banned. Two
+/// minutes after the faults are over all has arrived.
 #[test]
 fn all_that_is_written_is_proven_and_all_arrives_once_the_faults_are_over() {
     let seeds = match env::var(SEED) {
@@ -114,9 +117,13 @@ fn all_that_is_written_is_proven_and_all_arrives_once_the_faults_are_over() {
     for seed in seeds {
         let result = std::panic::catch_unwind(|| {
             let mut world = world(seed);
-            world.run(ms(600_000));
+            world.run(ms(160_000));
             assert!(world.is_finished, "not finished: {:?}", world.stalls);
             assert!(world.has_all(), "the bytes are not those of the blob");
+            let counts = world.download.counts();
+            let lies = world.banned.len() * DOWNLOAD_RESPONSE_BYTES_MAX;
+            let doubled = counts.doubled_groups * GROUP as u64;
+            assert!(counts.wasted_bytes <= lies as u64 + doubled, "{counts:?}");
             assert!(world.peak_bytes <= REQUESTS_MAX as u64 * 256 * 1024);
         });
         assert!(

@@ -120,10 +120,10 @@ impl ReadAt for [u8] {
 
     fn read_exact_at(&self, offset: u64, into: &mut [u8]) -> Result<(), OutOfReach> {
         let bytes = into.len();
-        let start = usize::try_from(offset).ok();
-        let range = start.and_then(|start| Some(start..start.checked_add(bytes)?));
-        let found = range.and_then(|range| self.get(range));
-        into.copy_from_slice(found.ok_or(OutOfReach { offset, bytes })?);
+        let out_of_reach = OutOfReach { offset, bytes };
+        let start = usize::try_from(offset).map_err(|_| out_of_reach)?;
+        let end = start.checked_add(bytes).ok_or(out_of_reach)?;
+        into.copy_from_slice(self.get(start..end).ok_or(out_of_reach)?);
         Ok(())
     }
 }

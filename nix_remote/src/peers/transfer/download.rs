@@ -303,8 +303,10 @@ impl<P: Clone + Ord> Download<P> {
             return false;
         }
         self.peers.insert(peer, Peer::new(self.now));
-        self.is_stalled = false;
-        self.progress_at = self.now;
+        if self.is_stalled {
+            self.is_stalled = false;
+            self.progress_at = self.now;
+        }
         true
     }
 

@@ -71,7 +71,7 @@ impl<W: WriteAt<Error: std::error::Error>> BlobHasher<W> {
                 self.end_group()?;
             }
             let room = GROUP_BYTES - self.size % GROUP_BYTES;
-            let room = usize::try_from(room).unwrap_or(usize::MAX);
+            let room = usize::try_from(room).expect("at most a group");
             let (now, later) = bytes.split_at(room.min(bytes.len()));
             self.group.update(now);
             self.size += u64::try_from(now.len()).expect("at most a group");

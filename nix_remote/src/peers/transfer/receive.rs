@@ -122,7 +122,7 @@ impl<P: Clone + Ord> Download<P> {
     }
 
     fn on_lie(&mut self, sent: &Sent<P>, source: ProofError, bytes: usize) {
-        self.counts.wasted_bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.counts.wasted_bytes += count_of(bytes);
         self.release(sent);
         self.ban(&sent.peer, Lie::Proof(source));
         self.finish_if_full();
@@ -136,7 +136,7 @@ impl<P: Clone + Ord> Download<P> {
         bytes: &[u8],
         outboard: &mut Vec<(u64, [u8; 64])>,
     ) {
-        let length = u64::try_from(bytes.len()).expect("at most a group");
+        let length = count_of(bytes.len());
         if !self.held.insert(group) {
             self.counts.wasted_bytes += length;
             return;
@@ -159,7 +159,7 @@ impl<P: Clone + Ord> Download<P> {
             outboard: pairs,
         }) = self.outputs.back_mut()
         {
-            let length = u64::try_from(before.len()).expect("at most a request");
+            let length = count_of(before.len());
             if *start + length == offset && length < whole {
                 before.extend_from_slice(bytes);
                 pairs.append(outboard);
@@ -215,9 +215,13 @@ impl<P: Clone + Ord> Download<P> {
     }
 }
 
+fn count_of(bytes: usize) -> u64 {
+    u64::try_from(bytes).expect("a pointer has 64 bits or fewer")
+}
+
 fn proof_len(response: &Response) -> u64 {
     match response {
-        Response::Proof(proof) => u64::try_from(proof.len()).unwrap_or(u64::MAX),
+        Response::Proof(proof) => count_of(proof.len()),
         _ => 0,
     }
 }

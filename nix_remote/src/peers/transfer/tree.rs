@@ -175,6 +175,7 @@ pub(super) fn finish_group(hasher: &Hasher, is_root: bool) -> NodeHash {
 }
 
 fn split_pair(bytes: &[u8]) -> Option<(NodeHash, NodeHash)> {
-    let (left, right) = bytes.split_first_chunk::<32>()?;
-    Some((*left, right.try_into().ok()?))
+    let (left, rest) = bytes.split_first_chunk::<32>()?;
+    let (right, rest) = rest.split_first_chunk::<32>()?;
+    rest.is_empty().then_some((*left, *right))
 }
