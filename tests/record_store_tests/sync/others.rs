@@ -307,7 +307,7 @@ fn autonomi_what_is_put_is_read_at_once_while_it_is_written() {
             peer(1),
             1 + usize::try_from(number).unwrap() % 400,
         );
-        while records.health().metrics.commits < u64::from(number) / 500 {
+        while records.health().metrics.commits < number / 500 {
             // What is put from here on belongs to another commit.
             std::thread::yield_now();
         }
