@@ -100,15 +100,18 @@ fn what_is_refused_as_it_comes_is_not_in_the_batch() {
     assert_eq!(place.unfinished(), [""; 0]);
 }
 
+/// Adds an object for others to refer to.
+fn add_needed(place: &Place) -> StorePath {
+    let mut batch = place.store.batch();
+    let needed = add(&mut batch, "needed", &[]);
+    commit(&mut batch).1.expect("committed");
+    needed
+}
+
 #[test]
 fn of_a_batch_with_an_object_that_cannot_become_valid_those_before_it_do() {
     let place = Place::new();
-    let needed = {
-        let mut batch = place.store.batch();
-        let needed = add(&mut batch, "needed", &[]);
-        commit(&mut batch).1.expect("committed");
-        needed
-    };
+    let needed = add_needed(&place);
     let mut batch = place.store.batch();
     add(&mut batch, "before", &[]);
     let refers = add(&mut batch, "refers", &[&needed]);
@@ -137,12 +140,7 @@ fn of_a_batch_with_an_object_that_cannot_become_valid_those_before_it_do() {
 #[test]
 fn what_lay_in_the_place_of_a_refused_object_lies_there_still() {
     let place = Place::new();
-    let needed = {
-        let mut batch = place.store.batch();
-        let needed = add(&mut batch, "needed", &[]);
-        commit(&mut batch).1.expect("committed");
-        needed
-    };
+    let needed = add_needed(&place);
     let mut batch = place.store.batch();
     let refers = add(&mut batch, "refers", &[&needed]);
     place.store.delete(&[needed].into()).expect("deleted");
