@@ -1,7 +1,9 @@
 //! How a download treats its peers, rule by rule.
 
+use std::collections::BTreeSet;
+
 use nix_remote::peers::transfer::{
-    Failure, Lie, Output, ProofError, REQUEST_GROUPS, REQUESTS_MAX, Response,
+    Download, Failure, Lie, Output, ProofError, REQUEST_GROUPS, REQUESTS_MAX, Response,
 };
 
 use crate::{
@@ -181,6 +183,25 @@ fn a_busy_peer_is_left_alone_for_as_long_as_it_says_and_not_much_longer() {
     assert!(gets(&hand.outputs(wake - ms(1))).is_empty());
     // Half of the window of 4.
     assert_eq!(gets(&hand.outputs(wake)).len(), 2);
+}
+
+/// Else all that were turned away at once would come back at once.
+#[test]
+fn how_long_a_busy_peer_is_left_alone_depends_on_the_seed() {
+    let blob = held(9 * GROUP);
+    let wakes = (0..8).map(|seed| {
+        let mut hand = Hand::new(&blob);
+        hand.download = Download::new(blob.blob, seed, ms(0));
+        for (_, id, _) in hand.begin(1) {
+            let retry_after_ms = 3000;
+            hand.download
+                .on_response(&1, id, Response::Busy { retry_after_ms }, ms(20));
+        }
+        assert!(hand.outputs(ms(20)).is_empty());
+        hand.download.wake_at().unwrap()
+    });
+    let wakes: BTreeSet<_> = wakes.collect();
+    assert!(wakes.len() > 6, "{wakes:?}");
 }
 
 #[test]
