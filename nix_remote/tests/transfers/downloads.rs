@@ -280,7 +280,7 @@ fn a_peer_that_failed_is_asked_for_less_at_a_time() {
 
 #[test]
 fn no_peer_is_asked_for_the_same_while_it_may_still_send_it() {
-    let blob = held(9 * GROUP);
+    let blob = held(3 * GROUP);
     let mut hand = Hand::new(&blob);
     hand.begin(1);
     loop {
@@ -294,4 +294,17 @@ fn no_peer_is_asked_for_the_same_while_it_may_still_send_it() {
         }
         assert!(gets(&outputs).is_empty(), "asked again at {now:?}");
     }
+}
+
+#[test]
+fn a_peer_that_was_overtaken_comes_after_the_one_that_overtook_it() {
+    let blob = held(40 * GROUP);
+    let mut hand = Hand::new(&blob);
+    let complete = hand.complete();
+    let slow = gets(&hand.join(1, &complete, ms(0)));
+    let fast = gets(&hand.join(2, &complete, ms(500)));
+    assert_eq!(fast[0].2, slow[0].2);
+    let next = gets(&hand.answer(fast[0], ms(530)));
+    assert_eq!(next[0].0, 2);
+    assert!(next.iter().any(|sent| sent.0 == 1), "it may be of use yet");
 }
