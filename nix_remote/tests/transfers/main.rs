@@ -1,4 +1,7 @@
 //! What the transfer of blobs promises: one form for each message, and not a byte that is not proven.
+//!
+//! `swarms` runs worlds in virtual time, each by a seed that a failure names; the environment variable
+//! `NETABASE_TRANSFER_SEED` runs that one alone.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -105,6 +105,7 @@ where
 /// first one that is not that of the blob there are no more.
 ///
 /// Once the last group of a blob is verified, so is the blob's size.
+#[derive(Debug)]
 pub struct Proven<'a> {
     walk: Walk,
     rest: &'a [u8],

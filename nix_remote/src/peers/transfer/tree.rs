@@ -94,6 +94,7 @@ pub(super) fn steps(blob: &Blob, range: GroupRange) -> Vec<Step> {
 }
 
 /// What is left of the way to some groups, and the hashes that prove what comes.
+#[derive(Debug)]
 pub(super) struct Walk {
     steps: std::vec::IntoIter<Step>,
     /// Invariant: one for each child on the way whose parent was passed, the next one last.
