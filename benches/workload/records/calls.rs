@@ -18,8 +18,9 @@ use crate::{
     report::{Settings, median},
 };
 
-/// How many writes come at once: fewer than wait for the disk at most.
-const BURST: usize = 4096;
+/// How many writes come at once: fewer than wait for the disk at most, and more than a commit begins
+/// with.
+const BURST: usize = 8192;
 
 /// Seconds that something has taken.
 #[derive(Clone, Copy, Default)]

@@ -62,9 +62,9 @@ pub struct RecordStoreConfig {
     /// What a write promises.
     pub durability: RecordDurability,
     /// The most bytes that wait for the disk, by default 32 MiB. When they are full, writes are
-    /// refused.
+    /// refused; a quarter of them is written without waiting for more.
     pub max_pending_bytes: usize,
-    /// The most rows that wait for the disk, by default 16,384.
+    /// The most rows that wait for the disk, by default 16,384; of them the same holds.
     pub max_pending_rows: usize,
     /// How many bytes of records are kept in memory to be read again, by default 4 MiB.
     pub cache_bytes: usize,

@@ -13,7 +13,7 @@ use super::{
     config::{RecordDurability, RecordStoreConfig},
     load,
     row::{Place, RecordRow, RowKey},
-    state::{Busy, Disk, Found, State},
+    state::{Busy, Disk, Found, Gathered, State},
     writer::{self, Control},
 };
 use crate::{
@@ -155,10 +155,10 @@ impl<B: Backend> Core<B> {
         E: From<Busy>,
     {
         let mut guarded = self.lock();
-        let before = guarded.state.overlay.rows();
+        let before = guarded.state.gathered();
         let changed = change(&mut guarded.state);
-        let after = guarded.state.overlay.rows();
-        if after == 0 {
+        let after = guarded.state.gathered();
+        if after == Gathered::Nothing {
             return changed;
         }
         if self.durability == RecordDurability::Sync && changed.is_ok() {
@@ -175,18 +175,17 @@ impl<B: Backend> Core<B> {
     /// Looks something up, which may set damaged rows aside: they go to disk without being waited for.
     pub(super) fn look<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
         let mut guarded = self.lock();
-        let before = guarded.state.overlay.rows();
+        let before = guarded.state.gathered();
         let seen = look(&mut guarded.state);
-        let after = guarded.state.overlay.rows();
+        let after = guarded.state.gathered();
         drop(guarded);
         self.wake(before, after);
         seen
     }
 
-    /// Wakes the thread when the first row gathers, and when as many have as one commit takes.
-    fn wake(&self, before: usize, after: usize) {
-        let is_first = before == 0 && after > 0;
-        if is_first || (before < writer::ROWS && after >= writer::ROWS) {
+    /// Wakes the thread when the first row gathers, and when as many have as are worth a commit.
+    fn wake(&self, before: Gathered, after: Gathered) {
+        if before < after {
             self.work.notify_one();
         }
     }
@@ -272,7 +271,7 @@ impl<B: Backend> Core<B> {
     /// Waits until what has gathered by now is committed, and synced unless that is volatile.
     pub(super) fn wait(&self, mut guarded: MutexGuard<'_, Guarded>) -> Result<()> {
         self.inner.writer.check_holder()?;
-        let number = guarded.control.number_of_last(&guarded.state.overlay);
+        let number = guarded.control.number_of_last(&guarded.state);
         guarded.control.wanted = guarded.control.wanted.max(number);
         self.work.notify_one();
         while guarded.control.done < number {

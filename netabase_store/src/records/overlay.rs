@@ -95,9 +95,9 @@ impl Overlay {
         self.pending.add(row, bytes, encode);
     }
 
-    /// Returns how many rows gather.
-    pub(super) fn rows(&self) -> usize {
-        self.pending.len()
+    /// Returns how many rows wait for the next commit, and about how many bytes they take.
+    pub(super) fn gathered(&self) -> (usize, usize) {
+        (self.pending.len(), self.pending.bytes)
     }
 
     /// Returns how many rows wait in all, and about how many bytes they take.

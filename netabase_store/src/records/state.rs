@@ -37,6 +37,19 @@ const BEHIND: Unix = 1_000_000_000;
 /// How old it may be while the store is open, though nothing else is written.
 const BEHIND_OPEN: Unix = 600 * BEHIND;
 
+/// How many commits wait for the disk at most: one is written while the next ones gather.
+const COMMITS_WAITING: usize = 4;
+
+/// How much has gathered for the next commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Gathered {
+    Nothing,
+    /// Something that waits for more.
+    Some,
+    /// As much as is worth a commit.
+    Enough,
+}
+
 /// Everything under the lock of a record store.
 #[derive(Debug)]
 pub(super) struct State {
@@ -107,6 +120,19 @@ impl State {
     pub(super) fn latest_expiry(&self, now: Unix) -> Unix {
         let nanos = u64::try_from(self.config.max_ttl.as_nanos()).unwrap_or(u64::MAX);
         now.saturating_add(nanos)
+    }
+
+    /// Returns how much has gathered for the next commit: a part of what may wait is enough, so
+    /// that more can gather while it is written.
+    pub(super) fn gathered(&self) -> Gathered {
+        let (rows, bytes) = self.overlay.gathered();
+        let is_enough = rows >= self.config.max_pending_rows / COMMITS_WAITING
+            || bytes >= self.config.max_pending_bytes / COMMITS_WAITING;
+        match rows {
+            0 => Gathered::Nothing,
+            _ if is_enough => Gathered::Enough,
+            _ => Gathered::Some,
+        }
     }
 
     /// Refuses to take more than the disk keeps up with.

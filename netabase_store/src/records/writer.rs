@@ -10,16 +10,14 @@ use std::{
 use super::{
     config::RecordDurability,
     core::{Core, Guarded},
-    overlay::{Batch, Overlay},
+    overlay::Batch,
+    state::{Gathered, State},
 };
 use crate::{
     Durability,
     backends::{Backend, EditKey, TableEdits, WriteSet},
     error::{NetabaseError, Result},
 };
-
-/// How many rows are committed without waiting for more.
-pub(super) const ROWS: usize = 1000;
 
 /// How often expired entries are looked for.
 const COLLECT_EVERY: Duration = Duration::from_secs(1);
@@ -56,8 +54,8 @@ pub(super) struct Control {
 
 impl Control {
     /// Returns the number of the commit that the last row belongs to.
-    pub(super) fn number_of_last(&self, overlay: &Overlay) -> u64 {
-        self.begun + u64::from(overlay.rows() > 0)
+    pub(super) fn number_of_last(&self, state: &State) -> u64 {
+        self.begun + u64::from(state.gathered() > Gathered::Nothing)
     }
 }
 
@@ -94,9 +92,9 @@ impl<B: Backend> Core<B> {
         loop {
             let Guarded { state, control } = &mut *guarded;
             let now = Instant::now();
-            let rows = state.overlay.rows();
-            let can_commit = rows > 0 && control.failure.is_none();
-            let commit_at = can_commit.then(|| self.commit_at(control, rows, now));
+            let gathered = state.gathered();
+            let can_commit = gathered > Gathered::Nothing && control.failure.is_none();
+            let commit_at = can_commit.then(|| self.commit_at(control, gathered, now));
             if commit_at.is_some_and(|at| at <= now) {
                 state.describe();
                 control.begun += 1;
@@ -128,11 +126,11 @@ impl<B: Backend> Core<B> {
     }
 
     /// Returns when the rows that have gathered are to be committed.
-    fn commit_at(&self, control: &mut Control, rows: usize, now: Instant) -> Instant {
+    fn commit_at(&self, control: &mut Control, gathered: Gathered, now: Instant) -> Instant {
         let since = *control.since.get_or_insert(now);
         let is_wanted = control.wanted > control.begun || control.is_ending;
         match self.durability {
-            _ if is_wanted || rows >= ROWS => now,
+            _ if is_wanted || gathered == Gathered::Enough => now,
             RecordDurability::Sync => now,
             RecordDurability::Batched(interval) => since + interval,
             RecordDurability::Volatile => since + VOLATILE_EVERY,

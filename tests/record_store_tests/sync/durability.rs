@@ -178,6 +178,30 @@ fn a_full_queue_is_an_error_and_not_a_wait_and_drains() {
 }
 
 #[test]
+fn a_quarter_of_what_may_wait_is_written_without_waiting_for_more() {
+    let mut few = unhurried();
+    few.max_pending_rows = 40;
+    let mut small = unhurried();
+    small.max_pending_bytes = 100_000;
+    for config in [few, small] {
+        let home = Home::<RedbBackend>::new();
+        let mut records = home.records(local(), &config);
+        records.flush().unwrap();
+        let before = records.health().metrics.commits;
+        for number in 0..9 {
+            assert_eq!(said(records.put(record(number, peer(1), 2_500))), OK);
+        }
+        assert_eq!(records.health().metrics.commits, before);
+        for number in 9..12 {
+            assert_eq!(said(records.put(record(number, peer(1), 2_500))), OK);
+        }
+        wait_for("it is written", || {
+            records.health().metrics.commits > before
+        });
+    }
+}
+
+#[test]
 fn a_queue_that_is_full_of_bytes_refuses_too() {
     let mut config = RecordStoreConfig::default();
     config.max_pending_bytes = 100_000;

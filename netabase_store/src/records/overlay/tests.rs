@@ -99,7 +99,7 @@ proptest! {
             }
             let (rows, _) = overlay.load();
             prop_assert_eq!(rows, gathering.len() + writing.len());
-            prop_assert_eq!(overlay.rows(), gathering.len());
+            prop_assert_eq!(overlay.gathered().0, gathering.len());
             for row in (0..20).flat_map(|row| [providers(row), numbered(row)]) {
                 let expected = gathering.get(&row).or_else(|| writing.get(&row)).cloned();
                 prop_assert_eq!(overlay.get(row).map(Edit::to_bytes), expected);
