@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long who does not wait for work waits for those who only rest.
-const PATIENCE: Duration = LINGER.saturating_mul(4);
+const PATIENCE: Duration = LINGER.saturating_mul(25);
 
 /// How much of the system's list of locks is read.
 const LOCKS_BYTES_MAX: u64 = 1 << 20;
