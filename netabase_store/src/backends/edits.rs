@@ -1,12 +1,7 @@
 //! The keys and values of a write set: most comparisons and all short values stay inside the nodes
 //! of the set's own tree.
 
-use std::{
-    borrow::Borrow,
-    cmp::Ordering,
-    ops::{Deref, Range},
-    sync::Arc,
-};
+use std::{borrow::Borrow, cmp::Ordering, ops::Deref, sync::Arc};
 
 /// How many leading bytes of a key lie beside it.
 const HEAD_BYTES: usize = 16;
@@ -200,12 +195,17 @@ pub struct EditValue(Stored);
 enum Stored {
     Inline(u8, [u8; INLINE_BYTES]),
     Heap(Box<[u8]>),
+    #[cfg_attr(
+        not(feature = "libp2p"),
+        expect(dead_code, reason = "records alone lie together in memory")
+    )]
     Within(Arc<Vec<u8>>, u32, u32),
 }
 
 impl EditValue {
     /// Makes a value of bytes that stay where they are, among those of other values.
-    pub(crate) fn within(bytes: &Arc<Vec<u8>>, range: Range<usize>) -> Self {
+    #[cfg(feature = "libp2p")]
+    pub(crate) fn within(bytes: &Arc<Vec<u8>>, range: std::ops::Range<usize>) -> Self {
         let part = bytes.get(range.clone());
         let part = part.expect("the range lies within the bytes");
         match (u32::try_from(range.start), u32::try_from(range.end)) {
