@@ -147,12 +147,15 @@ fn telcoin_a_failing_disk_does_not_make_values_too_large() {
     config.max_pending_rows = 1;
     let mut records = home.records(local(), &config);
     records.flush().unwrap();
+    // Nothing that is put gets to the disk meanwhile.
+    let held = home.store().begin_write().unwrap();
     assert_eq!(said(records.put(record(1, peer(1), 9))), OK);
     assert_eq!(said(records.put(record(2, peer(1), 9))), "max records");
     assert_eq!(
         said(records.add_provider(provider(2, peer(1), 0))),
         "max provided keys"
     );
+    held.abort();
 }
 
 #[test]
