@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{BufRead, BufReader, Cursor, Read},
+    io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Write},
     os::unix::fs::MetadataExt,
     path::Path,
     thread,
@@ -29,6 +29,9 @@ use crate::store::{Error, NewObject, Result};
 
 /// What passes between packing and unpacking at once.
 const BUFFER_BYTES: usize = 64 << 10;
+
+/// Archives up to this size are packed before they are unpacked: a thread would cost more than that.
+const SMALL_BYTES: usize = 256 << 10;
 
 impl LocalStore {
     /// Adds a file, a symlink or a directory of the user's, and returns what is known of the object.
@@ -169,7 +172,6 @@ impl Batch<'_> {
         }
     }
 
-    /// Packs in one thread what another unpacks, so that it is read once.
     fn add_tree(
         &mut self,
         source: &Path,
@@ -180,6 +182,28 @@ impl Batch<'_> {
             limits: self.store.options().limits,
             ..PackOptions::default()
         };
+        let mut small = Small(Vec::new());
+        match nar::pack(source, &mut small, &options) {
+            Ok(_) => self.add_scanned(object, candidates, &mut small.0.as_slice()),
+            Err(PackError::Write(_)) => {
+                drop(small);
+                self.add_large_tree(source, object, candidates, &options)
+            }
+            Err(source) => Err(Error::Pack {
+                path: object.name.to_string(),
+                source,
+            }),
+        }
+    }
+
+    /// Packs in one thread what another unpacks.
+    fn add_large_tree(
+        &mut self,
+        source: &Path,
+        object: &NewObject,
+        candidates: &BTreeSet<StorePath>,
+        options: &PackOptions,
+    ) -> Result<StorePath> {
         let pipe = std::io::pipe().map_err(|error| Error::Io {
             action: "open a pipe for",
             path: source.to_owned(),
@@ -187,7 +211,7 @@ impl Batch<'_> {
         })?;
         let (reader, writer) = pipe;
         let (packed, added) = thread::scope(|scope| {
-            let packing = scope.spawn(|| nar::pack(source, writer, &options));
+            let packing = scope.spawn(|| nar::pack(source, writer, options));
             let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
             let added = self.add_scanned(object, candidates, &mut reader);
             drop(reader);
@@ -247,6 +271,24 @@ impl Batch<'_> {
             });
         }
         Ok(self.push(unpacked?))
+    }
+}
+
+/// An archive that is small, or cannot be written.
+struct Small(Vec<u8>);
+
+impl Write for Small {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Self(archive) = self;
+        if bytes.len() > SMALL_BYTES - archive.len() {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        archive.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
