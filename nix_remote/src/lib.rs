@@ -3,14 +3,16 @@
 //! There are the [`announcement`](peers::announcement)s that peers put into a DHT: which objects there
 //! are, what their contents hash to, which path an output has. And there is the
 //! [`transfer`](peers::transfer) of the contents, from many peers at once, with every byte verified.
+//! [`lookup`](peers::lookup) says what is asked of the DHT, and in which order a closure is fetched.
 //!
-//! It is **not** a network: nothing here opens a socket, reads a file or asks for the time. Whoever
-//! runs a DHT or a connection hands over bytes and a time, and gets a judgement, bytes to publish, or
-//! what to send and write.
+//! Those three are **not** a network: nothing in them opens a socket, reads a file or asks for the
+//! time. Whoever runs a DHT or a connection hands over bytes and a time, and gets a judgement, bytes
+//! to publish, or what to send and write. `peers::node` is one who does, over libp2p and
+//! beside a store on disk.
 //!
 //! # Examples
 //! ```
-//! # #[cfg(feature = "peers")]
+//! # #[cfg(feature = "peer-protocols")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use nix_core::{hash::Sha256, path_info::PathInfo, signature::SecretKey, store_path::StoreDir};
 //! use nix_remote::peers::announcement::{Announcement, Object, Signers, Statement, Term};
@@ -30,16 +32,17 @@
 //! assert_eq!(theirs, ours);
 //! # Ok(())
 //! # }
-//! # #[cfg(not(feature = "peers"))]
+//! # #[cfg(not(feature = "peer-protocols"))]
 //! # fn main() {}
 //! ```
 //!
 //! # Features
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `peers` (default) | the module [`peers`] |
+//! | `peers` (default) | `peers::node`, `peers::codec` and `peers::validators`: a node over libp2p |
+//! | `peer-protocols` (by `peers`) | the rest of [`peers`], which needs no network |
 
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "peers")]
+#[cfg(feature = "peer-protocols")]
 pub mod peers;

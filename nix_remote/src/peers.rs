@@ -2,4 +2,11 @@
 
 pub mod announcement;
 mod bytes;
+#[cfg(feature = "peers")]
+pub mod codec;
+pub mod lookup;
+#[cfg(all(feature = "peers", unix))]
+pub mod node;
 pub mod transfer;
+#[cfg(feature = "peers")]
+pub mod validators;

@@ -1,0 +1,29 @@
+//! Lookups: what is asked of a DHT about store paths, what is made of the answers, and in which order
+//! a closure is fetched.
+//!
+//! [`Lookups`] asks for the announcements of a path, of which each is verified before it counts, and
+//! then who has the archive. [`Closure`] turns a few wanted paths into a plan: first all that is
+//! missing is resolved, breadth-first through the references of announcements, then it is fetched
+//! and added, several objects at a time, references before referrers.
+//!
+//! Nothing here does IO or has a clock. Times are [`Duration`](std::time::Duration)s since a moment
+//! that the caller picks, and never go back; announcements are judged by seconds since 1970.
+
+mod absent;
+mod closure;
+mod contradiction;
+mod found;
+mod lookups;
+mod search;
+
+pub use self::{
+    absent::{ABSENT_FOR, ABSENT_MAX, UNANSWERED_FOR},
+    closure::{CLOSURE_PATHS_MAX, Closure, ClosureError, ClosureLimits, Step},
+    contradiction::Contradiction,
+    found::Found,
+    lookups::{Begun, LookupLimits, LookupOutput, Lookups, Outcome, QuestionId, SIGNERS_ASKED_MAX},
+    search::{
+        CONTRADICTIONS_MAX, JUDGED_PER_QUESTION_MAX, PROVIDERS_ENOUGH, PROVIDERS_MAX, Question,
+        ROOTS_MAX, RecordError,
+    },
+};

@@ -1,0 +1,119 @@
+//! What a lookup has found.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use nix_core::{content_address::ContentAddress, path_info::PathInfo, store_path::StorePath};
+
+use super::contradiction::{Contradiction, object_of};
+use crate::peers::announcement::{Announcement, Kind, Object, Statement};
+
+/// What is announced of a path, and who has its archive.
+///
+/// Invariant: there is at least one announcement, all are of objects with one path, each was
+/// verified when it came, and of those under one key only the newest is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found<P> {
+    best: Announcement,
+    others: Vec<Announcement>,
+    contradictions: Vec<Contradiction>,
+    providers: BTreeMap<[u8; 32], BTreeSet<P>>,
+}
+
+impl<P: Ord> Found<P> {
+    /// Takes the verified announcements of a path; `None` where there is none.
+    pub(super) fn new(
+        mut announcements: Vec<Announcement>,
+        contradictions: Vec<Contradiction>,
+        providers: BTreeMap<[u8; 32], BTreeSet<P>>,
+    ) -> Option<Self> {
+        announcements.sort_by_key(preference);
+        let mut announcements = announcements.into_iter();
+        Some(Self {
+            best: announcements.next()?,
+            others: announcements.collect(),
+            contradictions,
+            providers,
+        })
+    }
+
+    /// Returns the announcement to go by: that of a trusted signer before one that its content
+    /// address alone proves, and of those the newest.
+    #[must_use]
+    pub const fn best(&self) -> &Announcement {
+        &self.best
+    }
+
+    /// Returns the other announcements, to be tried in this order where the best one turns out to be
+    /// wrong.
+    #[must_use]
+    pub fn others(&self) -> &[Announcement] {
+        &self.others
+    }
+
+    /// Returns what the best announcement says.
+    #[must_use]
+    pub fn object(&self) -> &Object {
+        object_of(&self.best).expect("announcements of objects alone are kept")
+    }
+
+    /// Returns announcements that contradict each other, the older of one key among them.
+    #[must_use]
+    pub fn contradictions(&self) -> &[Contradiction] {
+        &self.contradictions
+    }
+
+    /// Returns who is said to have the archive of the best announcement.
+    pub fn providers(&self) -> impl Iterator<Item = &P> {
+        let providers = self.providers.get(&self.object().blake3_root);
+        providers.into_iter().flatten()
+    }
+
+    /// Returns the references of the object: the best announcement's, or those that another one
+    /// lists and the best one has the digest of. `None` where nobody listed them.
+    #[must_use]
+    pub fn references(&self) -> Option<&BTreeSet<StorePath>> {
+        let all = std::iter::once(&self.best).chain(&self.others);
+        let mut listed = all.filter_map(|one| object_of(one)?.references.listed());
+        listed.find(|references| self.object().references.is_of(references))
+    }
+
+    /// Returns the path info of the object, with the content address that an announcement proved;
+    /// `None` where nobody listed the references.
+    #[must_use]
+    pub fn path_info(&self) -> Option<PathInfo> {
+        let references = self.references()?.clone();
+        let info = self.object().to_path_info(references)?;
+        Some(PathInfo {
+            content_address: self.content_address(&info.references),
+            ..info
+        })
+    }
+
+    fn content_address(&self, references: &BTreeSet<StorePath>) -> Option<ContentAddress> {
+        let mut all = std::iter::once(&self.best).chain(&self.others);
+        all.find_map(|one| match one.statement() {
+            Statement::ContentAddressed(object, address) => {
+                object.references.is_of(references).then_some(*address)
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Sorts first what is to be preferred.
+fn preference(announcement: &Announcement) -> (bool, Reverse<u64>, Reverse<Vec<u8>>) {
+    (
+        announcement.key().kind() != Kind::PathInfo,
+        Reverse(announcement.term().issued_at),
+        Reverse(announcement.as_bytes().to_vec()),
+    )
+}
+
+/// Returns the root of the announcement that would be the best one now.
+pub(super) fn best_root(announcements: &[Announcement]) -> Option<[u8; 32]> {
+    let best = announcements.iter().min_by_key(|one| preference(one))?;
+    object_of(best).map(|object| object.blake3_root)
+}

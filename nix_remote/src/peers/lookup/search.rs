@@ -1,0 +1,267 @@
+//! The search for one path.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use nix_core::{
+    hash::Sha256,
+    signature::TrustedKeys,
+    store_path::{StoreDir, StorePath},
+};
+
+use super::{
+    contradiction::{Contradiction, object_of},
+    found::{Found, best_root},
+    lookups::{LookupLimits, QuestionId},
+};
+use crate::peers::announcement::{Announcement, DecodeError, Key, SignerId, Signers, VerifyError};
+
+/// How many different records are judged of those that come in answer to a question.
+pub const JUDGED_PER_QUESTION_MAX: usize = 64;
+
+/// How many contradictions are kept of a search.
+pub const CONTRADICTIONS_MAX: usize = 8;
+
+/// For how many different archives of a path providers are looked for.
+pub const ROOTS_MAX: usize = 4;
+
+/// How many providers of an archive are kept.
+pub const PROVIDERS_MAX: usize = 64;
+
+/// With how many providers a search does not wait for more.
+pub const PROVIDERS_ENOUGH: usize = 8;
+
+/// What is asked of the DHT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// Which records stand under a key.
+    Record(Key),
+    /// Who has the archive with this BLAKE3 root.
+    Providers([u8; 32]),
+}
+
+/// Why a record is of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// So many records have come already that no more are judged.
+    #[error("more than {JUDGED_PER_QUESTION_MAX} different records came")]
+    TooMany,
+    /// It is no announcement under its key.
+    #[error("the record is no announcement")]
+    Decode(#[source] DecodeError),
+    /// It is not believed.
+    #[error("the announcement is not believed")]
+    Verify(#[source] VerifyError),
+    /// It is of a path with another name.
+    #[error("the announcement is of {found}, where {wanted} was asked for")]
+    OtherPath {
+        /// What was asked for.
+        wanted: StorePath,
+        /// What it is of.
+        found: StorePath,
+    },
+    /// It came in answer to a question for providers.
+    #[error("no record was asked for")]
+    NotAsked,
+}
+
+/// By what announcements are judged.
+#[derive(Debug)]
+pub(super) struct Judge {
+    pub(super) dir: StoreDir,
+    pub(super) trusted: TrustedKeys,
+}
+
+/// The search for one path.
+#[derive(Debug)]
+pub(super) struct Search<P> {
+    path: StorePath,
+    pub(super) unasked: VecDeque<Question>,
+    open: BTreeMap<QuestionId, Open>,
+    verified: Vec<Announcement>,
+    contradictions: Vec<Contradiction>,
+    /// The archives whose providers are or were asked for, with those that are known.
+    providers: BTreeMap<[u8; 32], BTreeSet<P>>,
+    /// From when on nothing is waited for at all.
+    deadline: Duration,
+    /// From when on no more announcements are waited for.
+    settled_at: Option<Duration>,
+    /// Whether some question was not answered, so that nothing follows from its silence.
+    pub(super) is_unanswered: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    question: Question,
+    judged: BTreeSet<Sha256>,
+}
+
+impl<P: Ord> Search<P> {
+    pub(super) fn new(path: StorePath, signers: &[SignerId], deadline: Duration) -> Self {
+        let path_digest = path.digest();
+        let by_content = Key::ContentAddressed { path_digest };
+        let signed = signers.iter().map(|&signer| Key::PathInfo {
+            signer,
+            path_digest,
+        });
+        Self {
+            unasked: std::iter::once(by_content)
+                .chain(signed)
+                .map(Question::Record)
+                .collect(),
+            path,
+            open: BTreeMap::new(),
+            verified: Vec::new(),
+            contradictions: Vec::new(),
+            providers: BTreeMap::new(),
+            deadline,
+            settled_at: None,
+            is_unanswered: false,
+        }
+    }
+
+    pub(super) fn asked(&mut self, id: QuestionId, question: Question) {
+        let judged = BTreeSet::new();
+        self.open.insert(id, Open { question, judged });
+    }
+
+    /// Takes note that no more comes in answer to a question.
+    pub(super) fn ended(&mut self, id: QuestionId, was_answered: bool) {
+        self.open.remove(&id);
+        self.is_unanswered |= !was_answered;
+    }
+
+    /// Judges a record. One that came before counts for nothing, and costs nothing.
+    pub(super) fn on_record(
+        &mut self,
+        id: QuestionId,
+        bytes: &[u8],
+        judge: &Judge,
+        unix: u64,
+    ) -> Result<bool, RecordError> {
+        let Some(open) = self.open.get_mut(&id) else {
+            return Ok(false);
+        };
+        let Question::Record(key) = open.question else {
+            return Err(RecordError::NotAsked);
+        };
+        let digest = Sha256::of(bytes);
+        if open.judged.contains(&digest) {
+            return Ok(false);
+        }
+        if open.judged.len() >= JUDGED_PER_QUESTION_MAX {
+            return Err(RecordError::TooMany);
+        }
+        open.judged.insert(digest);
+        let found = Announcement::decode(&key.to_bytes(), bytes).map_err(RecordError::Decode)?;
+        let signers = Signers::Trusted(&judge.trusted);
+        let verified = found.verify(&judge.dir, signers, unix);
+        verified.map_err(RecordError::Verify)?;
+        self.check_path(&found)?;
+        self.keep(found);
+        Ok(true)
+    }
+
+    /// The key has the hash part of a path alone.
+    fn check_path(&self, found: &Announcement) -> Result<(), RecordError> {
+        match object_of(found) {
+            Some(object) if object.path != self.path => Err(RecordError::OtherPath {
+                wanted: self.path.clone(),
+                found: object.path.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn keep(&mut self, found: Announcement) {
+        let room = CONTRADICTIONS_MAX - self.contradictions.len();
+        let others = self.verified.iter();
+        let contradictions = others.filter_map(|other| Contradiction::between(other, &found));
+        self.contradictions.extend(contradictions.take(room));
+        let same_key = |other: &&mut Announcement| other.key() == found.key();
+        match self.verified.iter_mut().find(same_key) {
+            Some(other) if other.compare(&found) == Some(Ordering::Less) => *other = found,
+            Some(_) => {}
+            None => self.verified.push(found),
+        }
+        self.ask_for_providers();
+    }
+
+    fn ask_for_providers(&mut self) {
+        let Some(root) = best_root(&self.verified) else {
+            return;
+        };
+        if self.providers.len() < ROOTS_MAX && !self.providers.contains_key(&root) {
+            self.providers.insert(root, BTreeSet::new());
+            self.unasked.push_front(Question::Providers(root));
+        }
+    }
+
+    /// Adds providers, as long as there is room for them.
+    pub(super) fn on_providers(&mut self, id: QuestionId, found: impl IntoIterator<Item = P>) {
+        let question = self.open.get(&id).map(|open| open.question);
+        let Some(Question::Providers(root)) = question else {
+            return;
+        };
+        let providers = self.providers.entry(root).or_default();
+        for provider in found {
+            if providers.len() >= PROVIDERS_MAX {
+                return;
+            }
+            providers.insert(provider);
+        }
+    }
+
+    /// Takes note of the time, and returns the questions that are of no use any more.
+    pub(super) fn pass(&mut self, now: Duration, limits: &LookupLimits) -> Vec<QuestionId> {
+        if !self.verified.is_empty() && self.settled_at.is_none() {
+            self.settled_at = Some(now.saturating_add(limits.grace));
+        }
+        if !self.is_settled(now) {
+            return Vec::new();
+        }
+        let is_record = |question: &Question| matches!(question, Question::Record(_));
+        self.unasked.retain(|question| !is_record(question));
+        let open = self.open.iter();
+        let useless = open.filter(|(_, open)| is_record(&open.question));
+        let useless: Vec<_> = useless.map(|(id, _)| *id).collect();
+        self.open.retain(|_, open| !is_record(&open.question));
+        useless
+    }
+
+    fn is_settled(&self, now: Duration) -> bool {
+        self.settled_at.is_some_and(|at| now >= at)
+    }
+
+    /// Whether nothing more is to be waited for.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        let is_idle = self.open.is_empty() && self.unasked.is_empty();
+        is_idle || now >= self.deadline || (self.is_settled(now) && self.has_enough_providers())
+    }
+
+    fn has_enough_providers(&self) -> bool {
+        let root = best_root(&self.verified);
+        let providers = root.and_then(|root| self.providers.get(&root));
+        providers.is_some_and(|providers| providers.len() >= PROVIDERS_ENOUGH)
+    }
+
+    /// Returns when something changes without an answer.
+    pub(super) fn wake_at(&self, now: Duration) -> Duration {
+        match self.settled_at {
+            Some(at) if at > now => at.min(self.deadline),
+            _ => self.deadline,
+        }
+    }
+
+    /// Ends the search; returns the questions that are still open, and what was found.
+    pub(super) fn end(self) -> (Vec<QuestionId>, bool, Option<Found<P>>) {
+        let is_unanswered = self.is_unanswered || !self.open.is_empty() || !self.unasked.is_empty();
+        let open = self.open.into_keys().collect();
+        let found = Found::new(self.verified, self.contradictions, self.providers);
+        (open, is_unanswered, found)
+    }
+}

@@ -1,0 +1,138 @@
+//! A node: the machines of this module, driven by a swarm of libp2p, beside a store on disk.
+//!
+//! [`Node::start`] opens the records of the node and begins to listen; the [`NodeHandle`] that it
+//! returns asks the node to find, fetch and announce paths. All that the node decides is decided by
+//! [`lookup`](super::lookup), [`transfer`](super::transfer) and
+//! [`validators`](super::validators); here bytes are moved, files written and times told.
+//!
+//! The node speaks TCP, encrypted with Noise, and on it yamux, identify, Kademlia and the protocol of
+//! [`transfer`](super::transfer). Files in its folder:
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `records.redb` | the records that it keeps for others and its own, and the addresses of peers |
+//! | `archives/` | the archives that it shares or fetches, each beside its outboard |
+//!
+//! Whatever is fetched is verified group by group as it comes, its NAR hash is checked when it is
+//! there, and the store checks it again as it is added. Until then it is in the node's folder alone.
+
+mod announcing;
+mod behaviour;
+mod config;
+mod downloading;
+mod error;
+mod events;
+mod fetching;
+mod finding;
+mod handle;
+mod known;
+mod serving;
+mod spool;
+mod task;
+mod writer;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use libp2p::{PeerId, Swarm};
+use netabase_store::records::{
+    Inbound, InboundConfig, RecordStoreConfig, RepublishConfig, Republisher,
+};
+use nix_store::local::LocalStore;
+use tokio::sync::mpsc;
+
+use self::{
+    behaviour::Speech,
+    finding::Finding,
+    known::{Database, Known},
+    spool::Spool,
+    task::{DONE_MAX, Parts, Task},
+};
+pub use self::{
+    config::{NETWORK_NAME_BYTES_MAX, NodeConfig, NodeLimits},
+    error::{AnnounceError, FetchError, FindError, NodeError, ObjectError, Stopped},
+    handle::{DownloadStatus, Fetched, NodeHandle, Status},
+};
+use super::{lookup::Lookups, transfer::Server, validators::validators};
+
+/// How many wishes wait for a node.
+const COMMANDS_MAX: usize = 64;
+
+/// A node that shares the objects of a store.
+#[derive(Debug)]
+pub struct Node;
+
+impl Node {
+    /// Starts a node beside a store, on the runtime of the caller, and returns its handle.
+    ///
+    /// Opens a database and reads what is shared, which may take a moment.
+    ///
+    /// # Errors
+    /// Fails where its folder cannot be used or is used by another node, and where it cannot listen.
+    ///
+    /// # Panics
+    /// Panics outside of a tokio runtime with time and IO.
+    pub fn start(config: NodeConfig, store: LocalStore) -> Result<NodeHandle, NodeError> {
+        config.check_network()?;
+        let id = config.identity.public().to_peer_id();
+        let parts = open(config, store, id)?;
+        let (commands, to_do) = mpsc::channel(COMMANDS_MAX);
+        let (done, what_is_done) = mpsc::channel(DONE_MAX);
+        let task = Task::new(parts, done);
+        tokio::spawn(task.run(to_do, what_is_done));
+        Ok(NodeHandle { id, commands })
+    }
+}
+
+fn open(config: NodeConfig, store: LocalStore, id: PeerId) -> Result<Parts, NodeError> {
+    let folder = |source| NodeError::Folder {
+        path: config.folder.clone(),
+        source,
+    };
+    let spool = Spool::open(config.folder.join("archives")).map_err(folder)?;
+    let blobs = spool.shared().map_err(folder)?;
+    let database = Database::new(config.folder.join("records.redb"));
+    let database = database.map_err(NodeError::Records)?;
+    let known = Known::load(&database).map_err(NodeError::Records)?;
+    let records = database.record_store(id, RecordStoreConfig::default());
+    let records = records.map_err(NodeError::Records)?;
+
+    let dir = store.layout().store_dir.clone();
+    let rules = validators(&dir, config.keeps.clone()).map_err(NodeError::Namespaces)?;
+    let inbound = Inbound::start(records.clone(), Arc::new(rules), InboundConfig::default());
+    let inbound = inbound.map_err(NodeError::Threads)?;
+    let mut swarm = behaviour::swarm(&config, records.clone())?;
+    listen(&mut swarm, &config)?;
+
+    let mut server = Server::new(config.limits.serve);
+    let mut shared = BTreeSet::new();
+    for blob in blobs {
+        server.share(blob, serving::whole(&blob));
+        shared.insert(*blob.root());
+    }
+    let lookups = Lookups::new(dir, config.trusted.clone(), config.limits.lookups);
+    Ok(Parts {
+        swarm,
+        config,
+        store,
+        spool,
+        records,
+        republisher: Republisher::new(id, RepublishConfig::default()),
+        inbound,
+        database,
+        known,
+        server,
+        shared,
+        finding: Finding::new(lookups),
+    })
+}
+
+fn listen(swarm: &mut Swarm<Speech>, config: &NodeConfig) -> Result<(), NodeError> {
+    for address in &config.listen {
+        let listening = swarm.listen_on(address.clone());
+        listening.map_err(|source| NodeError::Listen {
+            address: address.clone(),
+            source,
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! What a node is told when it starts.
+
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+use libp2p::{Multiaddr, PeerId, identity::Keypair};
+use nix_core::signature::{SecretKey, TrustedKeys};
+
+use super::error::NodeError;
+use crate::peers::{
+    lookup::{ClosureLimits, LookupLimits},
+    transfer::Limits,
+    validators::Keeps,
+};
+
+/// The most letters of a network's name.
+pub const NETWORK_NAME_BYTES_MAX: usize = 64;
+
+/// What a node is told when it starts.
+#[derive(Debug)]
+pub struct NodeConfig {
+    /// The name of the network: nodes of other networks do not understand each other. Letters,
+    /// digits and dashes.
+    pub network: String,
+    /// The identity of the node.
+    pub identity: Keypair,
+    /// The folder of its records, of the addresses of peers and of the archives that it shares and
+    /// fetches.
+    pub folder: PathBuf,
+    /// Where it listens.
+    pub listen: Vec<Multiaddr>,
+    /// Peers to begin with, each address with the name of the peer (`/p2p/...`).
+    pub bootstrap: Vec<Multiaddr>,
+    /// Whose word is taken for the contents of paths.
+    pub trusted: TrustedKeys,
+    /// Whose announcements are kept for others.
+    pub keeps: Keeps,
+    /// Where not `None`, the only peers to have anything to do with.
+    pub allowed: Option<BTreeSet<PeerId>>,
+    /// With what announcements are signed; without it nothing is announced.
+    pub key: Option<SecretKey>,
+    /// How much peers may have of this node.
+    pub limits: NodeLimits,
+}
+
+/// How much a node does at a time, and for whom.
+#[derive(Debug, Clone)]
+pub struct NodeLimits {
+    /// The most connections that others opened.
+    pub inbound_max: u32,
+    /// The most connections that this node opened.
+    pub outbound_max: u32,
+    /// The most connections of one peer.
+    pub per_peer_max: u32,
+    /// The most connections that are being opened by others.
+    pub pending_inbound_max: u32,
+    /// How long a request and its response may take together.
+    pub request_timeout: Duration,
+    /// The most requests that are answered at a time on one connection.
+    pub streams_max: usize,
+    /// The most closures that are fetched at a time.
+    pub fetches_max: usize,
+    /// What peers may download.
+    pub serve: Limits,
+    /// How paths are looked up.
+    pub lookups: LookupLimits,
+    /// How closures are fetched.
+    pub closures: ClosureLimits,
+}
+
+impl Default for NodeLimits {
+    /// 256 connections each way, 8 of one peer, 64 being opened; 10 seconds for a request, 32
+    /// requests on a connection, 8 closures.
+    fn default() -> Self {
+        Self {
+            inbound_max: 256,
+            outbound_max: 256,
+            per_peer_max: 8,
+            pending_inbound_max: 64,
+            request_timeout: Duration::from_secs(10),
+            streams_max: 32,
+            fetches_max: 8,
+            serve: Limits::default(),
+            lookups: LookupLimits::default(),
+            closures: ClosureLimits::default(),
+        }
+    }
+}
+
+impl NodeConfig {
+    /// Returns the configuration of a node that listens nowhere, trusts nobody, keeps everybody's
+    /// announcements and makes none.
+    #[must_use]
+    pub fn new(network: impl Into<String>, identity: Keypair, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            network: network.into(),
+            identity,
+            folder: folder.into(),
+            listen: Vec::new(),
+            bootstrap: Vec::new(),
+            trusted: TrustedKeys::default(),
+            keeps: Keeps::Anybody,
+            allowed: None,
+            key: None,
+            limits: NodeLimits::default(),
+        }
+    }
+
+    pub(super) fn check_network(&self) -> Result<(), NodeError> {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let is_long = (1..=NETWORK_NAME_BYTES_MAX).contains(&self.network.len());
+        if is_long && self.network.bytes().all(is_part) {
+            return Ok(());
+        }
+        Err(NodeError::NetworkName {
+            name: self.network.clone(),
+            max: NETWORK_NAME_BYTES_MAX,
+        })
+    }
+}

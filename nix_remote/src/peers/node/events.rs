@@ -1,0 +1,111 @@
+//! What the swarm says, and which machine is told.
+
+use std::{
+    io,
+    time::{Instant, SystemTime},
+};
+
+use libp2p::{
+    Multiaddr, PeerId, identify, kad,
+    request_response::{self, OutboundFailure, OutboundRequestId},
+    swarm::SwarmEvent,
+};
+
+use super::{behaviour::SpeechEvent, known::ADDRESSES_MAX, task::Task};
+use crate::peers::{
+    transfer::{Failure, Request, Response},
+    validators::unix_seconds,
+};
+
+impl Task {
+    pub(super) fn on_event(&mut self, event: SwarmEvent<SpeechEvent>) {
+        match event {
+            SwarmEvent::Behaviour(SpeechEvent::Kad(event)) => self.on_kad(event),
+            SwarmEvent::Behaviour(SpeechEvent::Blobs(event)) => self.on_blobs(event),
+            SwarmEvent::Behaviour(SpeechEvent::Identify(identify::Event::Received {
+                peer_id,
+                info,
+                ..
+            })) => self.on_peer(peer_id, &info.listen_addrs),
+            SwarmEvent::NewListenAddr { address, .. } => self.swarm.add_external_address(address),
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                num_established: 0,
+                ..
+            } => self.on_peer_gone(&peer_id),
+            _ => {}
+        }
+    }
+
+    fn on_kad(&mut self, event: kad::Event) {
+        self.republisher
+            .on_event(Instant::now(), &self.records, &event);
+        if self.inbound.on_event(&event) {
+            return;
+        }
+        if let kad::Event::OutboundQueryProgressed {
+            id, result, step, ..
+        } = event
+        {
+            let now = self.now();
+            self.finding.on_progress(id, result, step.last, now);
+        }
+    }
+
+    fn on_peer(&mut self, peer: PeerId, addresses: &[Multiaddr]) {
+        for address in addresses.iter().take(ADDRESSES_MAX) {
+            let kad = &mut self.swarm.behaviour_mut().kad;
+            kad.add_address(&peer, address.clone());
+        }
+        let now = unix_seconds(SystemTime::now()).unwrap_or_default();
+        self.known.heard(peer, addresses, now);
+    }
+
+    fn on_blobs(&mut self, event: request_response::Event<Request, Response>) {
+        use request_response::{Event, Message};
+        match event {
+            Event::Message { peer, message, .. } => match message {
+                Message::Request {
+                    request, channel, ..
+                } => self.serve(peer, &request, channel),
+                Message::Response {
+                    request_id,
+                    response,
+                } => self.on_response(peer, request_id, Ok(response)),
+            },
+            Event::OutboundFailure {
+                peer,
+                request_id,
+                error,
+                ..
+            } => self.on_response(peer, request_id, Err(failure(&error))),
+            Event::InboundFailure { .. } | Event::ResponseSent { .. } => {}
+        }
+    }
+
+    fn on_response(
+        &mut self,
+        peer: PeerId,
+        request: OutboundRequestId,
+        response: Result<Response, Failure>,
+    ) {
+        if let Some((root, id)) = self.requests.remove(&request) {
+            let now = self.now();
+            self.fetching.on_response(&root, peer, id, response, now);
+        }
+    }
+
+    fn on_peer_gone(&mut self, peer: &PeerId) {
+        let now = self.now();
+        self.fetching.on_peer_gone(peer, now);
+    }
+}
+
+fn failure(error: &OutboundFailure) -> Failure {
+    match error {
+        OutboundFailure::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Failure::Malformed
+        }
+        _ => Failure::Lost,
+    }
+}

@@ -1,0 +1,180 @@
+//! Lookups by the DHT of the swarm.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use libp2p::{
+    PeerId,
+    kad::{
+        GetProvidersError, GetProvidersOk, GetRecordError, GetRecordOk, QueryId, QueryResult,
+        RecordKey,
+    },
+};
+use nix_core::store_path::StorePath;
+use tokio::sync::oneshot;
+
+use super::{error::FindError, handle::FindResult, task::Task};
+use crate::peers::{
+    announcement::provider_key,
+    lookup::{Begun, LookupOutput, Lookups, Outcome, Question, QuestionId},
+    validators::unix_seconds,
+};
+
+/// The lookups of a node, and who waits for them.
+pub(super) struct Finding {
+    lookups: Lookups<PeerId>,
+    questions: HashMap<QueryId, QuestionId>,
+    queries: HashMap<QuestionId, QueryId>,
+    waiting: BTreeMap<StorePath, Vec<Waiter>>,
+}
+
+/// Who waits for a lookup.
+enum Waiter {
+    /// A caller.
+    Caller(oneshot::Sender<FindResult>),
+    /// A closure that is fetched.
+    Closure(u64),
+}
+
+impl Finding {
+    pub(super) fn new(lookups: Lookups<PeerId>) -> Self {
+        Self {
+            lookups,
+            questions: HashMap::new(),
+            queries: HashMap::new(),
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn wake_at(&self) -> Option<Duration> {
+        self.lookups.wake_at()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lookups.searches()
+    }
+
+    /// Takes what a query has found. A record that is of no use is dropped: who gave it may only
+    /// have kept what others sent.
+    pub(super) fn on_progress(
+        &mut self,
+        query: QueryId,
+        result: QueryResult,
+        is_last: bool,
+        now: Duration,
+    ) {
+        let Some(&id) = self.questions.get(&query) else {
+            return;
+        };
+        let was_answered = match result {
+            QueryResult::GetRecord(Ok(GetRecordOk::FoundRecord(found))) => {
+                let unix = unix_seconds(std::time::SystemTime::now()).unwrap_or_default();
+                let _ = self.lookups.on_record(id, &found.record.value, now, unix);
+                true
+            }
+            QueryResult::GetRecord(Err(GetRecordError::NotFound { closest_peers, .. })) => {
+                !closest_peers.is_empty()
+            }
+            QueryResult::GetProviders(Ok(GetProvidersOk::FoundProviders { providers, .. })) => {
+                self.lookups.on_providers(id, providers, now);
+                true
+            }
+            QueryResult::GetRecord(Err(GetRecordError::Timeout { .. }))
+            | QueryResult::GetProviders(Err(GetProvidersError::Timeout { .. })) => false,
+            _ => true,
+        };
+        if is_last {
+            self.questions.remove(&query);
+            self.queries.remove(&id);
+            self.lookups.on_end(id, was_answered, now);
+        }
+    }
+
+    fn begin(
+        &mut self,
+        path: &StorePath,
+        waiter: Waiter,
+        now: Duration,
+    ) -> Result<(), (Waiter, FindError)> {
+        match self.lookups.find(path, now) {
+            Begun::Started | Begun::Joined => {
+                self.waiting.entry(path.clone()).or_default().push(waiter);
+                Ok(())
+            }
+            Begun::KnownAbsent => Err((waiter, FindError::KnownAbsent)),
+            Begun::Full => Err((waiter, FindError::Busy)),
+        }
+    }
+}
+
+impl Task {
+    /// Looks a path up for a caller.
+    pub(super) fn find(&mut self, path: StorePath, reply: oneshot::Sender<FindResult>) {
+        let now = self.now();
+        let begun = self.finding.begin(&path, Waiter::Caller(reply), now);
+        if let Err((Waiter::Caller(reply), error)) = begun {
+            // Whoever asked may have gone.
+            let _ = reply.send(Err(error));
+        }
+    }
+
+    /// Looks a path up for a closure; returns whether there will be an answer.
+    pub(super) fn find_for(&mut self, job: u64, path: &StorePath) -> bool {
+        let now = self.now();
+        let begun = self.finding.begin(path, Waiter::Closure(job), now);
+        begun.is_ok()
+    }
+
+    /// Asks what the lookups want to know, and hands on what they have found.
+    pub(super) fn advance_finding(&mut self) {
+        let now = self.now();
+        while let Some(output) = self.finding.lookups.poll(now) {
+            match output {
+                LookupOutput::Ask { id, question } => self.ask(id, question),
+                LookupOutput::Cancel { id } => self.cancel(id),
+                LookupOutput::Done { path, outcome } => self.found(&path, &outcome),
+            }
+        }
+    }
+
+    fn ask(&mut self, id: QuestionId, question: Question) {
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        let query = match question {
+            Question::Record(key) => kad.get_record(RecordKey::from(key.to_bytes())),
+            Question::Providers(root) => {
+                kad.get_providers(RecordKey::from(provider_key(&root).to_vec()))
+            }
+        };
+        self.finding.questions.insert(query, id);
+        self.finding.queries.insert(id, query);
+    }
+
+    fn cancel(&mut self, id: QuestionId) {
+        let Some(query) = self.finding.queries.remove(&id) else {
+            return;
+        };
+        self.finding.questions.remove(&query);
+        if let Some(mut query) = self.swarm.behaviour_mut().kad.query_mut(&query) {
+            query.finish();
+        }
+    }
+
+    fn found(&mut self, path: &StorePath, outcome: &Outcome<PeerId>) {
+        for waiter in self.finding.waiting.remove(path).unwrap_or_default() {
+            let result = match outcome {
+                Outcome::Found(found) => Ok((**found).clone()),
+                Outcome::Absent => Err(FindError::Absent),
+                Outcome::Unanswered => Err(FindError::Unanswered),
+            };
+            match waiter {
+                Waiter::Caller(reply) => {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(result);
+                }
+                Waiter::Closure(job) => self.on_found(job, path, result.ok()),
+            }
+        }
+    }
+}

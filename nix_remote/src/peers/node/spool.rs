@@ -1,0 +1,289 @@
+//! Archives in files, with the hashes that prove them: those that are shared, and those that are
+//! being fetched.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `<root>.nar`, `<root>.outboard` | an archive that is whole, and its outboard |
+//! | `<root>.part`, `<root>.hashes` | the same, of which some groups are there |
+//! | `<root>.resume` | which ones, as [`ResumeRecord`] |
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use nix_core::hash::{Algorithm, Hash, Hasher, Sha256};
+
+use super::error::ObjectError;
+use crate::peers::transfer::{
+    Blob, GroupRange, GroupSet, ProveError, RESUME_BYTES_MAX, ReadAt, ResumeRecord, WriteAt, prove,
+};
+
+/// How many archives of a folder are shared.
+pub(super) const SHARED_MAX: usize = 65_536;
+
+/// How many bytes are hashed at a time.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// The folder of all archives.
+#[derive(Debug, Clone)]
+pub(super) struct Spool {
+    folder: PathBuf,
+}
+
+/// A file that is read and written by place.
+#[derive(Debug)]
+pub(super) struct Placed(File);
+
+/// An archive that is being fetched.
+#[derive(Debug)]
+pub(super) struct Partial {
+    spool: Spool,
+    blob: Blob,
+    data: Placed,
+    outboard: Placed,
+}
+
+impl Spool {
+    pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
+        fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+
+    pub(super) fn file(&self, root: &[u8; 32], extension: &str) -> PathBuf {
+        self.folder.join(format!("{}.{extension}", hex(root)))
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns the archives that are whole, by the names and lengths of their files: whether they
+    /// are what they are called is seen whenever some of them is sent.
+    pub(super) fn shared(&self) -> io::Result<Vec<Blob>> {
+        let mut shared = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path.extension() != Some(OsStr::new("nar")) || shared.len() >= SHARED_MAX {
+                continue;
+            }
+            let stem = path.file_stem().and_then(OsStr::to_str);
+            let Some(root) = stem.and_then(parse_hex) else {
+                continue;
+            };
+            let size = fs::metadata(&path)?.len();
+            // A file that no blob is as long as is none.
+            shared.extend(Blob::new(root, size).ok());
+        }
+        Ok(shared)
+    }
+
+    /// Makes the proof of groups of an archive that is whole.
+    pub(super) fn prove(&self, blob: &Blob, range: GroupRange) -> Result<Vec<u8>, SpoolError> {
+        let data = Placed(File::open(self.file(blob.root(), "nar"))?);
+        let outboard = Placed(File::open(self.file(blob.root(), "outboard"))?);
+        prove(blob, range, &data, &outboard).map_err(SpoolError::Prove)
+    }
+
+    /// Opens the files of an archive to be fetched; returns them with the groups that are there.
+    pub(super) fn begin(&self, blob: Blob) -> io::Result<(Partial, GroupSet)> {
+        let open = |extension| {
+            let mut options = OpenOptions::new();
+            let options = options.read(true).write(true).create(true).truncate(false);
+            options.open(self.file(blob.root(), extension)).map(Placed)
+        };
+        let partial = Partial {
+            spool: self.clone(),
+            blob,
+            data: open("part")?,
+            outboard: open("hashes")?,
+        };
+        let held = self.held(&blob)?;
+        Ok((partial, held))
+    }
+
+    /// Returns the groups that were made durable; none where the record is missing or damaged, and
+    /// all begins anew.
+    fn held(&self, blob: &Blob) -> io::Result<GroupSet> {
+        let none = GroupSet::new(blob.groups());
+        let file = match File::open(self.file(blob.root(), "resume")) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(none),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        let most = u64::try_from(RESUME_BYTES_MAX).unwrap_or(u64::MAX);
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok(ResumeRecord::decode(blob, &bytes).map_or(none, |record| record.held))
+    }
+}
+
+impl Partial {
+    pub(super) fn write(
+        &mut self,
+        offset: u64,
+        bytes: &[u8],
+        outboard: &[(u64, [u8; 64])],
+    ) -> io::Result<()> {
+        self.data.write_all_at(offset, bytes)?;
+        for (offset, pair) in outboard {
+            self.outboard.write_all_at(*offset, pair)?;
+        }
+        Ok(())
+    }
+
+    /// Makes durable what was written, and then remembers which groups that is.
+    pub(super) fn commit(&self, held: GroupSet) -> io::Result<()> {
+        self.data.0.sync_data()?;
+        self.outboard.0.sync_data()?;
+        let blob = self.blob;
+        let record = ResumeRecord { blob, held }.encode();
+        let new = self.spool.file(blob.root(), "resume-new");
+        let mut file = File::create(&new)?;
+        file.write_all(&record)?;
+        file.sync_all()?;
+        fs::rename(new, self.spool.file(blob.root(), "resume"))?;
+        File::open(self.spool.folder())?.sync_all()
+    }
+
+    /// Checks the hash of an archive of which all groups are there, and gives it its name.
+    pub(super) fn finish(self, nar_hash: &Sha256) -> Result<(), ObjectError> {
+        let root = *self.blob.root();
+        let found = self.hash().map_err(ObjectError::Spool)?;
+        if found != Hash::from(*nar_hash) {
+            self.remove("part").map_err(ObjectError::Spool)?;
+            self.remove("resume").map_err(ObjectError::Spool)?;
+            let expected = *nar_hash;
+            return Err(ObjectError::NarHash { expected, found });
+        }
+        // Without the record, a crash between two of these costs a download and nothing else.
+        self.remove("resume").map_err(ObjectError::Spool)?;
+        let rename =
+            |from, to| fs::rename(self.spool.file(&root, from), self.spool.file(&root, to));
+        rename("hashes", "outboard").map_err(ObjectError::Spool)?;
+        rename("part", "nar").map_err(ObjectError::Spool)
+    }
+
+    fn remove(&self, extension: &str) -> io::Result<()> {
+        match fs::remove_file(self.spool.file(self.blob.root(), extension)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn hash(&self) -> io::Result<Hash> {
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        let mut file = File::open(self.spool.file(self.blob.root(), "part"))?;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            let read = file.read(&mut buffer)?;
+            match buffer.get(..read) {
+                Some([]) | None => return Ok(hasher.finish()),
+                Some(bytes) => hasher.update(bytes),
+            }
+        }
+    }
+}
+
+impl ReadAt for Placed {
+    type Error = io::Error;
+
+    fn read_exact_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        FileExt::read_exact_at(&self.0, into, offset)
+    }
+}
+
+impl WriteAt for Placed {
+    type Error = io::Error;
+
+    fn write_all_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        FileExt::write_all_at(&self.0, bytes, offset)
+    }
+}
+
+impl Placed {
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        File::create(path).map(Self)
+    }
+}
+
+/// Why groups cannot be sent.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SpoolError {
+    #[error("open the files of an archive")]
+    Open(#[from] io::Error),
+    #[error("prove groups of an archive")]
+    Prove(#[source] ProveError<io::Error, io::Error>),
+    #[error("the task was cut short")]
+    Aborted,
+}
+
+fn hex(root: &[u8; 32]) -> String {
+    root.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads what [`hex`] writes, and nothing else.
+fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    let mut root = [0; 32];
+    if text.len() != root.len() * 2 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in root.iter_mut().enumerate() {
+        let digits = text.get(at * 2..at * 2 + 2)?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    (hex(&root) == text).then_some(root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_are_read_as_they_are_written_and_in_no_other_form() {
+        let root = [0xab; 32];
+        assert_eq!(parse_hex(&hex(&root)), Some(root));
+        assert_eq!(parse_hex(&hex(&root).to_uppercase()), None);
+        assert_eq!(parse_hex(&"+1".repeat(32)), None);
+        assert_eq!(parse_hex("ab"), None);
+    }
+
+    #[test]
+    fn what_was_committed_is_held_after_a_restart_and_a_damaged_record_holds_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path().join("spool")).unwrap();
+        let blob = Blob::new([7; 32], 200_000).unwrap();
+        let (mut partial, mut held) = spool.begin(blob).unwrap();
+        assert!(held.is_empty());
+        partial.write(65_536, &[1; 65_536], &[]).unwrap();
+        held.insert(1);
+        partial.commit(held.clone()).unwrap();
+        assert_eq!(spool.begin(blob).unwrap().1, held);
+
+        let record = spool.file(blob.root(), "resume");
+        let mut bytes = fs::read(&record).unwrap();
+        bytes[40] ^= 1;
+        fs::write(&record, bytes).unwrap();
+        assert!(spool.begin(blob).unwrap().1.is_empty());
+    }
+
+    #[test]
+    fn an_archive_with_another_hash_than_announced_gets_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path().join("spool")).unwrap();
+        let blob = Blob::new([7; 32], 3).unwrap();
+        let (mut partial, _) = spool.begin(blob).unwrap();
+        partial.write(0, b"foo", &[]).unwrap();
+        let refused = partial.finish(&Sha256::of(b"bar"));
+        assert!(matches!(refused, Err(ObjectError::NarHash { .. })));
+        assert!(spool.shared().unwrap().is_empty());
+
+        let (mut partial, _) = spool.begin(blob).unwrap();
+        partial.write(0, b"foo", &[]).unwrap();
+        partial.finish(&Sha256::of(b"foo")).unwrap();
+        assert_eq!(spool.shared().unwrap(), [blob]);
+    }
+}

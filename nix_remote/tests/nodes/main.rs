@@ -1,0 +1,8 @@
+//! What nodes promise: messages have exact limits, records of others are judged, and what one node
+//! announces another finds, fetches and adds.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod codec;
+mod pair;
+mod rules;
