@@ -2,8 +2,9 @@
 //!
 //! An archive is a sequence of [`Event`]s. [`Decoder`] takes events from bytes and [`Encoder`]
 //! makes bytes of events; neither reads or writes anything. On top of them are [`Reader`],
-//! [`copy`], [`Listing`] and, on Unix, [`pack`] and [`unpack`]; with the feature `tokio` the same
-//! for asynchronous streams.
+//! [`copy`], [`Listing`] and, on Unix, [`pack`], [`unpack`] and [`View`], which reads anywhere in the
+//! archive of a tree on disk; with the feature `tokio` packing and unpacking also for asynchronous
+//! streams.
 //!
 //! Both sides accept what Nix 2.34 accepts, and nothing else: entries strictly increasing by the
 //! bytes of their names, names that are one component of a path, zero padding, no nesting above
@@ -19,6 +20,7 @@ mod encode;
 mod entries;
 mod error;
 mod event;
+mod frame;
 mod limits;
 mod listing;
 mod names;
@@ -31,12 +33,17 @@ mod remove;
 pub mod tokio;
 #[cfg(unix)]
 mod unpack;
+#[cfg(unix)]
+mod view;
+#[cfg(unix)]
+mod walk;
 
 #[cfg(unix)]
 pub use self::{
     cases::CaseCollisions,
     pack::{PackError, PackOptions, pack},
     unpack::{UnpackError, UnpackOptions, unpack},
+    view::{VIEW_OPEN_MAX, View, ViewError},
 };
 pub use self::{
     copy::copy,

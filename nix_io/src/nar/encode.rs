@@ -2,12 +2,11 @@
 
 use super::{
     NarLimits,
-    decode::MAGIC,
     error::EncodeError,
     event::Event,
+    frame,
     names::{Names, check_target},
 };
-use crate::wire;
 
 /// Makes the bytes of an archive of its events, and refuses events that are none.
 ///
@@ -91,7 +90,7 @@ impl Encoder {
         }
         let before = bytes.len();
         self.structure(event, bytes)?;
-        self.count(bytes.len().saturating_sub(before))
+        self.count(bytes.len().saturating_sub(before) as u64)
     }
 
     /// Counts bytes of contents that the caller puts after what was appended so far, instead of
@@ -100,11 +99,16 @@ impl Encoder {
     /// # Errors
     /// Fails where no contents can come, and when they are more than announced.
     pub fn contents(&mut self, bytes: usize) -> Result<()> {
+        self.count_contents(bytes as u64)
+    }
+
+    /// Counts contents as [`contents`](Self::contents) does, those of a file larger than memory too.
+    pub(super) fn count_contents(&mut self, bytes: u64) -> Result<()> {
         let State::Contents { size, missing } = self.state else {
             return Err(self.disorder());
         };
-        let Some(missing) = missing.checked_sub(bytes as u64) else {
-            let bytes = bytes as u64 - missing;
+        let Some(missing) = missing.checked_sub(bytes) else {
+            let bytes = bytes - missing;
             return Err(EncodeError::Size { bytes });
         };
         self.state = State::Contents { size, missing };
@@ -143,14 +147,14 @@ impl Encoder {
             ) => self.regular(executable, size, bytes),
             (State::Root | State::Node, Event::Symlink { target }) => self.symlink(target, bytes),
             (State::Root | State::Node, Event::Directory) => {
-                self.node("directory", bytes)?;
+                self.node(bytes)?;
+                frame::directory(bytes);
                 self.names.open();
                 self.state = State::Entry;
                 Ok(())
             }
             (State::Contents { size, missing: 0 }, Event::RegularEnd) => {
-                wire::Encoder::new(bytes).padding(size);
-                self.close(bytes);
+                frame::regular_end(size, self.close(), bytes);
                 Ok(())
             }
             (State::Contents { missing, .. }, Event::RegularEnd) => {
@@ -159,7 +163,7 @@ impl Encoder {
             (State::Entry, Event::Entry { name }) => self.entry(name, bytes),
             (State::Entry, Event::DirectoryEnd) => {
                 self.names.close();
-                self.close(bytes);
+                frame::close(self.close(), bytes);
                 Ok(())
             }
             (State::End, Event::End) => Ok(()),
@@ -167,25 +171,21 @@ impl Encoder {
         }
     }
 
-    fn node(&mut self, kind: &str, bytes: &mut Vec<u8>) -> Result<()> {
+    /// Begins a node, whose own words are still to be appended.
+    fn node(&mut self, bytes: &mut Vec<u8>) -> Result<()> {
         let max = self.limits.depth_max;
         if self.names.depth() >= max {
             return Err(EncodeError::TooDeep { max });
         }
         if self.state == State::Root {
-            wire::Encoder::new(bytes).string(MAGIC);
+            frame::magic(bytes);
         }
-        words(&["(", "type", kind], bytes);
         Ok(())
     }
 
     fn regular(&mut self, executable: bool, size: u64, bytes: &mut Vec<u8>) -> Result<()> {
-        self.node("regular", bytes)?;
-        if executable {
-            words(&["executable", ""], bytes);
-        }
-        words(&["contents"], bytes);
-        wire::Encoder::new(bytes).u64(size);
+        self.node(bytes)?;
+        frame::regular(executable, size, bytes);
         let missing = size;
         self.state = State::Contents { size, missing };
         Ok(())
@@ -193,37 +193,30 @@ impl Encoder {
 
     fn symlink(&mut self, target: &[u8], bytes: &mut Vec<u8>) -> Result<()> {
         check_target(target, &self.limits).map_err(EncodeError::Target)?;
-        self.node("symlink", bytes)?;
-        words(&["target"], bytes);
-        wire::Encoder::new(bytes).string(target);
-        self.close(bytes);
+        self.node(bytes)?;
+        frame::symlink(target, self.close(), bytes);
         Ok(())
     }
 
     fn entry(&mut self, name: &[u8], bytes: &mut Vec<u8>) -> Result<()> {
         let replaced = self.names.replace(name, &self.limits);
         replaced.map_err(EncodeError::Name)?;
-        words(&["entry", "(", "name"], bytes);
-        wire::Encoder::new(bytes).string(name);
-        words(&["node"], bytes);
+        frame::entry(name, bytes);
         self.state = State::Node;
         Ok(())
     }
 
-    /// Ends a node, and the entry whose node it is.
-    fn close(&mut self, bytes: &mut Vec<u8>) {
-        words(&[")"], bytes);
-        self.state = State::End;
-        if self.names.depth() > 0 {
-            words(&[")"], bytes);
-            self.state = State::Entry;
-        }
+    /// Ends a node, and the entry whose node it is; returns whether it was the root.
+    fn close(&mut self) -> bool {
+        let is_root = self.names.depth() == 0;
+        self.state = if is_root { State::End } else { State::Entry };
+        is_root
     }
 
     /// Counts bytes of the archive.
-    fn count(&mut self, bytes: usize) -> Result<()> {
+    fn count(&mut self, bytes: u64) -> Result<()> {
         let max = self.limits.archive_bytes_max;
-        let counted = self.position.checked_add(bytes as u64);
+        let counted = self.position.checked_add(bytes);
         let Some(position) = counted.filter(|&position| position <= max) else {
             return Err(EncodeError::TooLong { max });
         };
@@ -234,12 +227,5 @@ impl Encoder {
     const fn disorder(&self) -> EncodeError {
         let expected = self.state.expected();
         EncodeError::Order { expected }
-    }
-}
-
-fn words(words: &[&str], bytes: &mut Vec<u8>) {
-    let mut encoder = wire::Encoder::new(bytes);
-    for word in words {
-        encoder.string(word.as_bytes());
     }
 }

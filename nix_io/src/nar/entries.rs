@@ -1,6 +1,6 @@
 //! The entries of a directory on disk, in the order of an archive.
 
-use std::os::fd::OwnedFd;
+use std::fs::File;
 
 use rustix::{
     fs::{Dir, FileType},
@@ -46,7 +46,7 @@ impl Span {
 impl Entries {
     /// Reads a directory, without moving the position of its descriptor that others share.
     pub(super) fn list(
-        directory: &OwnedFd,
+        directory: &File,
         undo_case_renames: bool,
     ) -> io::Result<Result<Self, Collision>> {
         let duplicate = directory.try_clone();
@@ -61,10 +61,9 @@ impl Entries {
             }
             let begin = bytes.len();
             bytes.extend_from_slice(name);
-            let suffix = undo_case_renames.then(|| find(name, CASE_SUFFIX)).flatten();
             spans.push(Span {
                 begin,
-                name_end: begin + suffix.unwrap_or(name.len()),
+                name_end: begin + name_in_archive(name, undo_case_renames).len(),
                 end: bytes.len(),
                 kind: entry.file_type(),
             });
@@ -88,6 +87,13 @@ impl Entries {
             kind: span.kind,
         })
     }
+}
+
+/// Returns the name in an archive of what has this name on disk.
+pub(super) fn name_in_archive(on_disk: &[u8], undo_case_renames: bool) -> &[u8] {
+    let suffix = undo_case_renames.then(|| find(on_disk, CASE_SUFFIX));
+    let name = suffix.flatten().and_then(|begin| on_disk.get(..begin));
+    name.unwrap_or(on_disk)
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {

@@ -18,6 +18,10 @@ mod pack;
 mod unpack;
 #[cfg(unix)]
 mod unpack_hostile;
+#[cfg(unix)]
+mod view;
+#[cfg(unix)]
+mod view_changes;
 
 #[cfg(all(unix, feature = "tokio"))]
 mod tokio_files;
