@@ -40,6 +40,8 @@
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `peers` (default) | `peers::node`, `peers::codec` and `peers::validators`: a node over libp2p |
+//! | `mdns` | peers find each other on a local network, by multicast DNS |
+//! | `quic` | peers speak QUIC beside TCP; builds C |
 //! | `peer-protocols` (by `peers`) | the rest of [`peers`], which needs no network |
 
 #![forbid(unsafe_code)]

@@ -20,7 +20,7 @@ pub use self::{
     absent::{ABSENT_FOR, ABSENT_MAX, UNANSWERED_FOR},
     closure::{CLOSURE_PATHS_MAX, Closure, ClosureError, ClosureLimits, Step},
     contradiction::Contradiction,
-    found::Found,
+    found::{Archive, Found},
     lookups::{Begun, LookupLimits, LookupOutput, Lookups, Outcome, QuestionId, SIGNERS_ASKED_MAX},
     search::{
         CONTRADICTIONS_MAX, JUDGED_PER_QUESTION_MAX, PROVIDERS_ENOUGH, PROVIDERS_MAX, Question,

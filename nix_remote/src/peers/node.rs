@@ -10,12 +10,16 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `records.redb` | the records that it keeps for others and its own, and the addresses of peers |
-//! | `archives/` | the archives that it shares or fetches, each beside its outboard |
+//! | `records.redb` | the records that it keeps for others and its own, the addresses of peers, and what it shares |
+//! | `archives/` | the outboards of what it shares, and what it is fetching |
+//!
+//! What is shared is read from the store, where it is sent.
 //!
 //! Whatever is fetched is verified group by group as it comes, its NAR hash is checked when it is
 //! there, and the store checks it again as it is added. Until then it is in the node's folder alone.
 
+mod adding;
+mod announcer;
 mod announcing;
 mod behaviour;
 mod config;
@@ -26,31 +30,38 @@ mod fetching;
 mod finding;
 mod handle;
 mod known;
+mod rows;
 mod serving;
+mod shares;
 mod spool;
 mod task;
 mod writer;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{sync::Arc, time::SystemTime};
 
 use libp2p::{PeerId, Swarm};
-use netabase_store::records::{
-    Inbound, InboundConfig, RecordStoreConfig, RepublishConfig, Republisher,
+use netabase_store::{
+    NetabaseError,
+    records::{Inbound, InboundConfig, RecordStoreConfig, RepublishConfig, Republisher},
 };
 use nix_store::local::LocalStore;
 use tokio::sync::mpsc;
 
-use self::{
-    behaviour::Speech,
-    finding::Finding,
-    known::{Database, Known},
-    spool::Spool,
-    task::{DONE_MAX, Parts, Task},
-};
 pub use self::{
+    announcing::RoundCounts,
     config::{NETWORK_NAME_BYTES_MAX, NodeConfig, NodeLimits},
     error::{AnnounceError, FetchError, FindError, NodeError, ObjectError, Stopped},
     handle::{DownloadStatus, Fetched, NodeHandle, Status},
+    serving::Served,
+};
+use self::{
+    behaviour::Speech,
+    finding::Finding,
+    known::Known,
+    rows::{Database, SharedObject},
+    shares::{Shared, Shares, Source},
+    spool::Spool,
+    task::{DONE_MAX, Parts, Task},
 };
 use super::{lookup::Lookups, transfer::Server, validators::validators};
 
@@ -89,7 +100,7 @@ fn open(config: NodeConfig, store: LocalStore, id: PeerId) -> Result<Parts, Node
         source,
     };
     let spool = Spool::open(config.folder.join("archives")).map_err(folder)?;
-    let blobs = spool.shared().map_err(folder)?;
+    let whole = spool.tidy(SystemTime::now()).map_err(folder)?;
     let database = Database::new(config.folder.join("records.redb"));
     let database = database.map_err(NodeError::Records)?;
     let known = Known::load(&database).map_err(NodeError::Records)?;
@@ -104,10 +115,15 @@ fn open(config: NodeConfig, store: LocalStore, id: PeerId) -> Result<Parts, Node
     listen(&mut swarm, &config)?;
 
     let mut server = Server::new(config.limits.serve);
-    let mut shared = BTreeSet::new();
-    for blob in blobs {
-        server.share(blob, serving::whole(&blob));
-        shared.insert(*blob.root());
+    let mut shares = Shares::default();
+    for blob in whole {
+        shares.add_file(*blob.root(), Source::File);
+    }
+    for shared in remembered(&database).map_err(NodeError::Records)? {
+        let blob = shared.blob;
+        if spool.has_outboard(&blob) && shares.add(shared) {
+            server.share(blob, serving::whole(&blob));
+        }
     }
     let lookups = Lookups::new(dir, config.trusted.clone(), config.limits.lookups);
     Ok(Parts {
@@ -121,9 +137,18 @@ fn open(config: NodeConfig, store: LocalStore, id: PeerId) -> Result<Parts, Node
         database,
         known,
         server,
-        shared,
+        shares,
         finding: Finding::new(lookups),
     })
+}
+
+/// Reads what may be shared. A row that is of no object counts for nothing.
+fn remembered(database: &Database) -> Result<Vec<Shared>, NetabaseError> {
+    let rows = database.open_tree::<SharedObject>();
+    let shared = rows
+        .iter()
+        .map(|row| row.map(|(_, row)| Shared::from_row(&row)));
+    shared.filter_map(Result::transpose).collect()
 }
 
 fn listen(swarm: &mut Swarm<Speech>, config: &NodeConfig) -> Result<(), NodeError> {

@@ -4,5 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod codec;
+mod meeting;
 mod pair;
 mod rules;
+mod sharing;
+mod support;

@@ -1,93 +1,19 @@
 //! Two nodes over TCP on this machine.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::path::Path;
 
-use libp2p::{Multiaddr, identity::Keypair, multiaddr::Protocol};
 use nix_core::{
     path_info::PathInfo,
-    signature::SecretKey,
-    store_path::{StoreDir, StorePath, StorePathName},
+    store_path::{StorePath, StorePathName},
 };
 use nix_remote::peers::{
     lookup::ClosureError,
-    node::{AnnounceError, FetchError, FindError, Node, NodeConfig, NodeHandle, Stopped},
+    node::{AnnounceError, FetchError, FindError, Stopped},
 };
-use nix_store::{
-    local::{LocalOptions, LocalStore, StoreLayout},
-    store::{ReadStore, WriteStore},
-};
-use tempfile::TempDir;
-use tokio::time::{sleep, timeout};
+use nix_store::store::{ReadStore, WriteStore};
+use tokio::time::timeout;
 
-/// How long anything may take; it ends as soon as it is done.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A node with a store in a folder of its own.
-struct Peer {
-    store: LocalStore,
-    node: NodeHandle,
-    folder: TempDir,
-}
-
-fn open_store(folder: &Path) -> LocalStore {
-    let layout = StoreLayout::below(folder, StoreDir::default());
-    let options = LocalOptions {
-        fsync: false,
-        ..LocalOptions::default()
-    };
-    LocalStore::open(layout, &options).unwrap()
-}
-
-fn key() -> SecretKey {
-    SecretKey::from_seed("cache-1".parse().unwrap(), &[7; 32])
-}
-
-fn start(folder: TempDir, bootstrap: Vec<Multiaddr>, key: Option<SecretKey>) -> Peer {
-    let store = open_store(&folder.path().join("root"));
-    let identity = Keypair::generate_ed25519();
-    let mut config = NodeConfig::new("test", identity, folder.path().join("node"));
-    config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-    config.bootstrap = bootstrap;
-    config.key = key;
-    let node = Node::start(config, store.clone()).unwrap();
-    Peer {
-        store,
-        node,
-        folder,
-    }
-}
-
-fn new_folder() -> TempDir {
-    tempfile::tempdir().unwrap()
-}
-
-/// Returns where a node listens, with its name, once it does.
-async fn address(peer: &Peer) -> Multiaddr {
-    let wait = async {
-        loop {
-            let listeners = peer.node.status().await.unwrap().listeners;
-            if let Some(address) = listeners.into_iter().next() {
-                return address.with(Protocol::P2p(*peer.node.id()));
-            }
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, wait).await.unwrap()
-}
-
-/// Adds a text of so many bytes to a store.
-fn add(store: &LocalStore, name: &str, bytes: usize, references: &[&StorePath]) -> PathInfo {
-    let name = StorePathName::new(name).unwrap();
-    let text: Vec<u8> = (0..=250).cycle().take(bytes).collect();
-    let references: BTreeSet<_> = references.iter().map(|&path| path.clone()).collect();
-    store.add_text(&name, &text, &references).unwrap()
-}
-
-fn archive(store: &LocalStore, path: &StorePath) -> Vec<u8> {
-    let mut nar = Vec::new();
-    store.write_nar(path, &mut nar).unwrap();
-    nar
-}
+use crate::support::{PATIENCE, add, address, archive, key, new_folder, start};
 
 #[tokio::test]
 async fn what_one_node_announces_another_fetches_with_all_that_it_refers_to() {
@@ -151,20 +77,22 @@ async fn a_closure_of_which_a_part_is_not_announced_is_not_fetched() {
     second.node.shutdown().await.unwrap();
 }
 
+/// Writes a file of a store, which may only be read.
+fn overwrite(file: &Path, bytes: &[u8]) {
+    std::fs::remove_file(file).unwrap();
+    std::fs::write(file, bytes).unwrap();
+}
+
 #[tokio::test]
 async fn a_damaged_archive_is_not_sent_and_not_added() {
     let first = start(new_folder(), Vec::new(), Some(key()));
     let path = add(&first.store, "text", 200_000, &[]).path;
     let announced = timeout(PATIENCE, first.node.announce(&path)).await.unwrap();
     announced.unwrap();
-    for entry in std::fs::read_dir(first.folder.path().join("node/archives")).unwrap() {
-        let file = entry.unwrap().path();
-        if file.extension().is_some_and(|extension| extension == "nar") {
-            let mut bytes = std::fs::read(&file).unwrap();
-            *bytes.get_mut(100_000).unwrap() ^= 1;
-            std::fs::write(file, bytes).unwrap();
-        }
-    }
+    let file = first.store.real_path(&path);
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.get_mut(100_000).unwrap() ^= 1;
+    overwrite(&file, &bytes);
 
     let second = start(new_folder(), vec![address(&first).await], None);
     let refused = timeout(PATIENCE, second.node.fetch([path])).await.unwrap();

@@ -13,6 +13,7 @@ use crate::{
 
 const SMALL: Limits = Limits {
     bytes_per_second: 1 << 20,
+    total_bytes_per_second: 0,
     burst_bytes: 0,
     reads_max: 3,
     reads_per_peer_max: 2,
@@ -86,6 +87,33 @@ fn a_peer_has_its_share_of_bytes_and_no_more() {
     assert!(bytes >= most * 9 / 10, "{bytes}");
     let of_other = read(&mut server, 2, &request, ms(10_000));
     assert!(of_other.is_some(), "another one has its own budget");
+}
+
+#[test]
+fn all_peers_together_have_no_more_than_their_share_and_questions_take_nothing_from_it() {
+    let blob = held(64 * GROUP);
+    let limits = Limits {
+        bytes_per_second: 64 << 20,
+        total_bytes_per_second: 1 << 20,
+        ..SMALL
+    };
+    let mut server = server(&blob, limits);
+    let unknown = Request::Have { root: [9; 32] };
+    for _ in 0..10_000 {
+        server.on_request(&0, &unknown, ms(0));
+    }
+    let mut groups = 0;
+    for second in 0..10 {
+        for peer in 1..=20 {
+            let request = get(&blob, range(peer, 1));
+            if let Some(read) = read(&mut server, peer, &request, ms(second * 1000)) {
+                server.done(read.id);
+                groups += 1;
+            }
+        }
+    }
+    // 1 MiB at once, and 16 groups of 64 KiB in each of the 9 seconds after it.
+    assert_eq!(groups, 16 + 9 * 16);
 }
 
 #[test]

@@ -97,6 +97,7 @@ fn stranger(blob: &'static Held, dice: &mut Dice) -> Node<'static> {
         burst_bytes: 2 * MIB,
         reads_max: 1 + dice.below(4) as usize,
         reads_per_peer_max: 4,
+        total_bytes_per_second: 0,
     };
     let rate = [20_000, 300_000, 3_000_000, 30_000_000][dice.below(4) as usize];
     let latency = ms(1 + dice.below(150));

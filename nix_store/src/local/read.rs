@@ -9,11 +9,39 @@ use nix_core::{
     path_info::PathInfo,
     store_path::{OutputName, StoreDir, StorePath},
 };
+use nix_io::nar::View;
 
-use super::LocalStore;
+use super::{LocalStore, register::from_pack};
 use crate::store::{
     AnyRealisation, ArchiveHasher, Direction, Error, ReadStore, RealisationId, Result,
 };
+
+impl LocalStore {
+    /// Returns a view of a path's archive, of which any range can be read without the others.
+    ///
+    /// Looks at every file of the object and reads none. What is read later is not compared with the
+    /// hash that was registered; that is left to whoever reads.
+    ///
+    /// # Errors
+    /// Fails on a path that is not valid, on files that cannot be looked at, and where their archive
+    /// has another size than was registered.
+    pub fn nar_view(&self, path: &StorePath) -> Result<View> {
+        let Some(info) = self.path_info(path)? else {
+            let path = path.clone();
+            return Err(Error::NotValid { path });
+        };
+        let view = View::open(self.real_path(path), &self.pack_options());
+        let view = view.map_err(|source| from_pack(path, source))?;
+        if view.size() != info.nar_size {
+            return Err(Error::SizeMismatch {
+                path: info.path,
+                expected: info.nar_size,
+                found: view.size(),
+            });
+        }
+        Ok(view)
+    }
+}
 
 impl ReadStore for LocalStore {
     fn store_dir(&self) -> &StoreDir {

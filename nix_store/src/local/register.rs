@@ -77,20 +77,26 @@ impl LocalStore {
 
     /// Writes the archive of an object's files, valid or not.
     pub(super) fn pack(&self, path: &StorePath, writer: &mut dyn Write) -> Result<u64> {
-        let options = PackOptions {
-            limits: self.options().limits,
-            ..PackOptions::default()
-        };
-        let packed = nar::pack(self.real_path(path), writer, &options);
+        let packed = nar::pack(self.real_path(path), writer, &self.pack_options());
         packed.map_err(|error| match error {
             PackError::Write(source) => {
                 let path = path.clone();
                 Error::WriteNar { path, source }
             }
-            source => Error::Pack {
-                path: path.base_name().to_owned(),
-                source,
-            },
+            source => from_pack(path, source),
         })
     }
+
+    /// Returns how archives of the store are made.
+    pub(super) fn pack_options(&self) -> PackOptions {
+        PackOptions {
+            limits: self.options().limits,
+            ..PackOptions::default()
+        }
+    }
+}
+
+pub(super) fn from_pack(path: &StorePath, source: PackError) -> Error {
+    let path = path.base_name().to_owned();
+    Error::Pack { path, source }
 }

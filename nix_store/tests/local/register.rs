@@ -338,3 +338,25 @@ fn a_damaged_file_is_found_while_it_is_written() {
         .write_nar(&info("absent", &nar).path, &mut written);
     assert!(matches!(error, Err(Error::NotValid { .. })), "{error:?}");
 }
+
+#[test]
+fn a_view_of_an_object_has_the_bytes_of_its_archive_and_its_registered_size() {
+    let place = Place::new();
+    let nar = archive(b"whole");
+    let object = info("object", &nar);
+    place.store.add_nar(&object, &mut &nar[..]).expect("added");
+    let view = place.store.nar_view(&object.path).expect("a view");
+    let mut end = vec![0; 40];
+    view.read_exact_at(nar.len() as u64 - 40, &mut end)
+        .expect("read");
+    assert_eq!(end, nar[nar.len() - 40..]);
+
+    let real = place.store.real_path(&object.path);
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o644)).expect("a mode");
+    fs::write(&real, b"longer than it was").expect("damaged");
+    let error = place.store.nar_view(&object.path).expect_err("refused");
+    assert!(matches!(&error, Error::SizeMismatch { path, .. } if *path == object.path));
+    let absent = info("absent", &nar).path;
+    let error = place.store.nar_view(&absent).expect_err("refused");
+    assert!(matches!(error, Error::NotValid { path } if path == absent));
+}

@@ -22,6 +22,19 @@ pub struct Found<P> {
     providers: BTreeMap<[u8; 32], BTreeSet<P>>,
 }
 
+/// An archive that a path may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive<P> {
+    /// The announcement of it that counts.
+    pub announcement: Announcement,
+    /// What was announced with it.
+    pub info: PathInfo,
+    /// The root of its BLAKE3 tree.
+    pub root: [u8; 32],
+    /// Who is said to have it, as far as was asked.
+    pub providers: BTreeSet<P>,
+}
+
 impl<P: Ord> Found<P> {
     /// Takes the verified announcements of a path; `None` where there is none.
     pub(super) fn new(
@@ -90,6 +103,38 @@ impl<P: Ord> Found<P> {
             content_address: self.content_address(&info.references),
             ..info
         })
+    }
+
+    /// Returns the archives that the path may have, the best announcement's first and each once: what
+    /// is to be tried in turn, where one turns out to be wrong or nobody sends it.
+    ///
+    /// All have the same references, those of the best announcement; none is returned where nobody
+    /// listed them.
+    #[must_use]
+    pub fn archives(&self) -> Vec<Archive<P>>
+    where
+        P: Clone,
+    {
+        let Some(references) = self.references() else {
+            return Vec::new();
+        };
+        let mut roots = BTreeSet::new();
+        let all = std::iter::once(&self.best).chain(&self.others);
+        let archives = all.filter_map(|announcement| {
+            let object = object_of(announcement)?;
+            let info = object.to_path_info(references.clone())?;
+            let root = object.blake3_root;
+            roots.insert(root).then(|| Archive {
+                announcement: announcement.clone(),
+                info: PathInfo {
+                    content_address: self.content_address(references),
+                    ..info
+                },
+                root,
+                providers: self.providers.get(&root).cloned().unwrap_or_default(),
+            })
+        });
+        archives.collect()
     }
 
     fn content_address(&self, references: &BTreeSet<StorePath>) -> Option<ContentAddress> {

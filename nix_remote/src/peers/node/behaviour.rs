@@ -2,6 +2,8 @@
 
 use std::{error::Error, time::Duration};
 
+#[cfg(feature = "mdns")]
+use libp2p::mdns;
 use libp2p::{
     StreamProtocol, Swarm, SwarmBuilder, allow_block_list, connection_limits, identify,
     identity::Keypair,
@@ -39,6 +41,13 @@ pub(super) struct Speech {
     pub(super) identify: identify::Behaviour,
     pub(super) kad: Kad,
     pub(super) blobs: request_response::Behaviour<BlobCodec>,
+    #[cfg(feature = "mdns")]
+    pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+}
+
+/// Returns what nodes of a network tell each other that they are.
+pub(super) fn network(config: &NodeConfig) -> String {
+    format!("/netabase-nix/{}/1", config.network)
 }
 
 /// Makes the swarm of a node, which does not listen yet.
@@ -50,6 +59,8 @@ pub(super) fn swarm(config: &NodeConfig, records: Records) -> Result<Swarm<Speec
     let tcp = tcp::Config::default().nodelay(true);
     let builder = builder.with_tcp(tcp, noise::Config::new, yamux::Config::default);
     let builder = builder.map_err(transport)?;
+    #[cfg(feature = "quic")]
+    let builder = builder.with_quic();
     let builder = builder.with_behaviour(|keys| speech(keys, config, kad_protocol, records));
     let builder = builder.map_err(transport)?;
     let builder =
@@ -62,12 +73,16 @@ fn speech(
     config: &NodeConfig,
     kad_protocol: StreamProtocol,
     records: Records,
-) -> Speech {
+) -> Result<Speech, Box<dyn Error + Send + Sync>> {
     let local = keys.public().to_peer_id();
     let kad_config = recommended(kad::Config::new(kad_protocol));
     let mut kad = kad::Behaviour::with_config(local, records, kad_config);
     kad.set_mode(Some(kad::Mode::Server));
-    let network = format!("/netabase-nix/{}/1", config.network);
+    #[cfg(feature = "mdns")]
+    let mdns = match config.mdns {
+        true => Some(mdns::tokio::Behaviour::new(mdns::Config::default(), local)?),
+        false => None,
+    };
     let allowed = config.allowed.as_ref().map(|peers| {
         let mut allowed = allow_block_list::Behaviour::<allow_block_list::AllowedPeers>::default();
         for peer in peers {
@@ -75,14 +90,17 @@ fn speech(
         }
         allowed
     });
-    Speech {
+    let identity = identify::Config::new(network(config), keys.public());
+    Ok(Speech {
         limits: connection_limits::Behaviour::new(limits(&config.limits)),
         blocked: allow_block_list::Behaviour::default(),
         allowed: allowed.into(),
-        identify: identify::Behaviour::new(identify::Config::new(network, keys.public())),
+        identify: identify::Behaviour::new(identity),
         kad,
         blobs: blobs(&config.limits),
-    }
+        #[cfg(feature = "mdns")]
+        mdns: mdns.into(),
+    })
 }
 
 fn limits(limits: &NodeLimits) -> connection_limits::ConnectionLimits {

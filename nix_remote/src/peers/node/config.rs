@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use libp2p::{Multiaddr, PeerId, identity::Keypair};
-use nix_core::signature::{SecretKey, TrustedKeys};
+use nix_core::{
+    signature::{SecretKey, TrustedKeys},
+    store_path::StorePath,
+};
 
 use super::error::NodeError;
 use crate::peers::{
@@ -34,10 +37,18 @@ pub struct NodeConfig {
     pub trusted: TrustedKeys,
     /// Whose announcements are kept for others.
     pub keeps: Keeps,
+    /// Whether peers are looked for on the local network, by multicast DNS.
+    #[cfg(feature = "mdns")]
+    pub mdns: bool,
     /// Where not `None`, the only peers to have anything to do with.
     pub allowed: Option<BTreeSet<PeerId>>,
     /// With what announcements are signed; without it nothing is announced.
     pub key: Option<SecretKey>,
+    /// What is announced: these paths and all that they refer to, as far as it is signed by a
+    /// trusted key or content-addressed. Everything else stays private.
+    pub roots: BTreeSet<StorePath>,
+    /// Whether what was fetched is shared too, and while it is being fetched.
+    pub share_fetched: bool,
     /// How much peers may have of this node.
     pub limits: NodeLimits,
 }
@@ -59,6 +70,10 @@ pub struct NodeLimits {
     pub streams_max: usize,
     /// The most closures that are fetched at a time.
     pub fetches_max: usize,
+    /// The most archives that are downloaded at a time, each of which needs 8 MiB at most. Not 0.
+    pub downloads_max: usize,
+    /// How often is looked at what is to be announced, and at what is not valid any more.
+    pub announce_every: Duration,
     /// What peers may download.
     pub serve: Limits,
     /// How paths are looked up.
@@ -69,7 +84,7 @@ pub struct NodeLimits {
 
 impl Default for NodeLimits {
     /// 256 connections each way, 8 of one peer, 64 being opened; 10 seconds for a request, 32
-    /// requests on a connection, 8 closures.
+    /// requests on a connection, 8 closures, 8 downloads; announcements are looked at every hour.
     fn default() -> Self {
         Self {
             inbound_max: 256,
@@ -79,6 +94,8 @@ impl Default for NodeLimits {
             request_timeout: Duration::from_secs(10),
             streams_max: 32,
             fetches_max: 8,
+            downloads_max: 8,
+            announce_every: Duration::from_secs(60 * 60),
             serve: Limits::default(),
             lookups: LookupLimits::default(),
             closures: ClosureLimits::default(),
@@ -88,7 +105,7 @@ impl Default for NodeLimits {
 
 impl NodeConfig {
     /// Returns the configuration of a node that listens nowhere, trusts nobody, keeps everybody's
-    /// announcements and makes none.
+    /// announcements, makes none, and shares what it fetches.
     #[must_use]
     pub fn new(network: impl Into<String>, identity: Keypair, folder: impl Into<PathBuf>) -> Self {
         Self {
@@ -97,10 +114,14 @@ impl NodeConfig {
             folder: folder.into(),
             listen: Vec::new(),
             bootstrap: Vec::new(),
+            #[cfg(feature = "mdns")]
+            mdns: false,
             trusted: TrustedKeys::default(),
             keeps: Keeps::Anybody,
             allowed: None,
             key: None,
+            roots: BTreeSet::new(),
+            share_fetched: true,
             limits: NodeLimits::default(),
         }
     }

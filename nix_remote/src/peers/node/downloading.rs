@@ -1,6 +1,6 @@
 //! Downloads by the swarm, each with a thread that writes.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeSet, io, time::Duration};
 
 use libp2p::PeerId;
 use nix_core::{hash::Sha256, store_path::StorePath};
@@ -12,33 +12,59 @@ use tokio::{
 use super::{
     error::ObjectError,
     handle::DownloadStatus,
+    serving::whole,
+    shares::Source,
+    spool::hex,
     task::Task,
     writer::{self, Work},
 };
 use crate::peers::transfer::{
-    Blob, Download, Failure, GroupSet, Output, Request, RequestId, Response,
+    Blob, Download, Failure, GroupSet, Lie, Output, Request, RequestId, Response, Stall,
 };
 
 /// How many pieces of an archive, of 256 KiB at most, wait to be written.
 const WRITES_MAX: usize = 16;
 
+/// With how many peers a download does not ask for more at once.
+const PEERS_ENOUGH: usize = 4;
+
+/// How long after it asked who has its archive a download asks again.
+const ASK_EVERY: Duration = Duration::from_secs(30);
+
+/// How long a download that is stalled waits for another peer.
+const STALLED_FOR: Duration = Duration::from_secs(15);
+
+/// A download for which there is no room yet.
+pub(super) struct Queued {
+    pub(super) blob: Blob,
+    pub(super) nar_hash: Sha256,
+    pub(super) providers: BTreeSet<PeerId>,
+    /// The closures that wait for it, and for which path.
+    pub(super) waiters: Vec<(u64, StorePath)>,
+}
+
 /// A download and who waits for it.
 pub(super) struct Active {
-    blob: Blob,
-    nar_hash: Sha256,
-    providers: Vec<PeerId>,
+    wanted: Queued,
     /// Invariant: there once the files are open.
     download: Option<Download<PeerId>>,
     work: Sender<Work>,
     writer: JoinHandle<()>,
-    waiters: Vec<(u64, StorePath)>,
+    /// When to ask who else has the archive.
+    ask_at: Duration,
+    is_asking: bool,
+    /// Why it is stalled, and until when another peer is waited for.
+    stalled: Option<(Stall, Duration)>,
+    /// Whether others were told that some of it is here.
+    is_shared: bool,
 }
 
 /// What a download wants of the swarm.
 enum Want {
     Send(PeerId, RequestId, Request),
     Cancel(RequestId),
-    Ban(PeerId),
+    Ban(PeerId, Lie),
+    Providers,
     Fail(ObjectError),
 }
 
@@ -46,16 +72,36 @@ impl Active {
     /// Returns when to poll at the latest, unless it waits for the disk.
     pub(super) fn wake_at(&self) -> Option<Duration> {
         let download = self.download.as_ref()?;
-        download.wake_at().filter(|_| self.work.capacity() > 0)
+        let polled = download.wake_at().filter(|_| self.work.capacity() > 0);
+        let asked = (!self.is_asking).then_some(self.ask_at);
+        let given_up = self.stalled.as_ref().map(|(_, until)| *until);
+        [polled, asked, given_up].into_iter().flatten().min()
     }
 
     pub(super) fn status(&self) -> Option<DownloadStatus> {
         let download = self.download.as_ref()?;
+        let waiters = self.wanted.waiters.iter();
         Some(DownloadStatus {
-            blob: self.blob,
+            paths: waiters.map(|(_, path)| path.clone()).collect(),
+            blob: self.wanted.blob,
+            sources: download.peers(),
             groups_held: download.held().len(),
             counts: download.counts(),
         })
+    }
+
+    /// Takes note of who has the archive.
+    fn add_peers(&mut self, peers: impl IntoIterator<Item = PeerId>, now: Duration) {
+        for peer in peers {
+            match &mut self.download {
+                Some(download) => {
+                    download.add_peer(peer, now);
+                }
+                None => {
+                    self.wanted.providers.insert(peer);
+                }
+            }
+        }
     }
 
     pub(super) fn on_response(
@@ -85,8 +131,27 @@ impl Active {
         self.writer
     }
 
+    /// Returns what is wanted whatever the download says.
+    fn next_of_itself(&mut self, now: Duration) -> Option<Want> {
+        let download = self.download.as_ref()?;
+        if !download.is_stalled() {
+            self.stalled = None;
+        }
+        if now >= self.ask_at && !self.is_asking && !download.is_finished() {
+            self.is_asking = true;
+            return Some(Want::Providers);
+        }
+        if let Some((stall, _)) = self.stalled.take_if(|(_, until)| now >= *until) {
+            return Some(Want::Fail(ObjectError::Stalled(stall)));
+        }
+        None
+    }
+
     /// Goes on until something is wanted of the swarm, or there is nothing to do for now.
     fn next(&mut self, now: Duration) -> Option<Want> {
+        if let Some(want) = self.next_of_itself(now) {
+            return Some(want);
+        }
         let download = self.download.as_mut()?;
         loop {
             // Without room nothing is polled: what is verified meanwhile stays in the download.
@@ -94,8 +159,11 @@ impl Active {
             match download.poll(now)? {
                 Output::Send { peer, id, request } => return Some(Want::Send(peer, id, request)),
                 Output::Cancel { id, .. } => return Some(Want::Cancel(id)),
-                Output::Ban { peer, .. } => return Some(Want::Ban(peer)),
-                Output::Stalled(stall) => return Some(Want::Fail(ObjectError::Stalled(stall))),
+                Output::Ban { peer, why } => return Some(Want::Ban(peer, why)),
+                Output::Stalled(stall) => {
+                    self.stalled = Some((stall, now + STALLED_FOR));
+                    self.ask_at = now;
+                }
                 Output::Write {
                     offset,
                     bytes,
@@ -106,39 +174,58 @@ impl Active {
                     outboard,
                 }),
                 Output::Commit { held } => room.send(Work::Commit(held)),
-                Output::Finished => room.send(Work::Finish(self.nar_hash)),
+                Output::Finished => room.send(Work::Finish(self.wanted.nar_hash)),
             }
         }
     }
 }
 
 impl Task {
-    /// Downloads a blob, or lets a waiter wait for it that is being downloaded already.
-    pub(super) fn download(
-        &mut self,
-        blob: Blob,
-        nar_hash: Sha256,
-        providers: &[PeerId],
-        waiter: (u64, StorePath),
-    ) {
-        let local = *self.swarm.local_peer_id();
-        let others = providers.iter().filter(|peer| **peer != local);
-        if let Some(active) = self.fetching.active.get_mut(blob.root()) {
-            active.waiters.push(waiter);
-            return;
+    /// Downloads a blob as soon as there is room, or lets who waits wait for it that is being
+    /// downloaded already.
+    pub(super) fn download(&mut self, wanted: Queued) {
+        let root = wanted.blob.root();
+        let queued = self.fetching.queued.iter_mut();
+        let active = self.fetching.active.get_mut(root);
+        let same = match active {
+            Some(active) => Some(&mut active.wanted),
+            None => queued.into_iter().find(|other| other.blob.root() == root),
+        };
+        match same {
+            Some(same) => same.waiters.extend(wanted.waiters),
+            None => self.fetching.queued.push_back(wanted),
         }
+        self.begin_queued();
+    }
+
+    fn begin_queued(&mut self) {
+        while self.fetching.active.len() < self.config.limits.downloads_max
+            && let Some(wanted) = self.fetching.queued.pop_front()
+        {
+            self.begin_download(wanted);
+        }
+    }
+
+    fn begin_download(&mut self, mut wanted: Queued) {
+        wanted.providers.remove(self.swarm.local_peer_id());
         let (work, to_do) = mpsc::channel(WRITES_MAX);
-        let writer = writer::start(self.spool.clone(), blob, to_do, self.done.clone());
+        let writer = writer::start(self.spool.clone(), wanted.blob, to_do, self.done.clone());
+        let now = self.now();
+        let has_enough = wanted.providers.len() >= PEERS_ENOUGH;
+        let ask_at = if has_enough { now + ASK_EVERY } else { now };
+        let root = *wanted.blob.root();
+        tracing::debug!(root = %hex(&root), bytes = wanted.blob.size(), "a download begins");
         let active = Active {
-            blob,
-            nar_hash,
-            providers: others.copied().collect(),
+            wanted,
             download: None,
             work,
             writer,
-            waiters: vec![waiter],
+            ask_at,
+            is_asking: false,
+            stalled: None,
+            is_shared: false,
         };
-        self.fetching.active.insert(*blob.root(), active);
+        self.fetching.active.insert(root, active);
     }
 
     pub(super) fn on_opened(&mut self, root: &[u8; 32], held: Result<GroupSet, io::Error>) {
@@ -148,9 +235,10 @@ impl Task {
         };
         match held {
             Ok(held) => {
-                let resumed = Download::resume(active.blob, held, seed, now);
-                let mut download = resumed.unwrap_or_else(|| Download::new(active.blob, seed, now));
-                for peer in &active.providers {
+                let blob = active.wanted.blob;
+                let resumed = Download::resume(blob, held, seed, now);
+                let mut download = resumed.unwrap_or_else(|| Download::new(blob, seed, now));
+                for peer in &active.wanted.providers {
                     download.add_peer(*peer, now);
                 }
                 active.download = Some(download);
@@ -159,16 +247,62 @@ impl Task {
         }
     }
 
+    /// Shares with others what is on disk of a download.
+    pub(super) fn on_committed(&mut self, root: &[u8; 32], held: GroupSet) {
+        let Some(active) = self.fetching.active.get_mut(root) else {
+            return;
+        };
+        if !self.config.share_fetched {
+            return;
+        }
+        let blob = active.wanted.blob;
+        let is_first = !std::mem::replace(&mut active.is_shared, true);
+        self.shares.add_file(*root, Source::Part);
+        self.server.share(blob, held);
+        if is_first {
+            let announcer = self.announcer();
+            // Without it nobody asks for the groups that are here, and the download goes on.
+            tokio::task::spawn_blocking(move || announcer.provide(&blob).is_ok());
+        }
+    }
+
+    /// Takes note of who has an archive that is downloaded, and whether all have been found.
+    pub(super) fn on_providers(&mut self, root: &[u8; 32], peers: Vec<PeerId>, is_last: bool) {
+        let (now, local) = (self.now(), *self.swarm.local_peer_id());
+        let Some(active) = self.fetching.active.get_mut(root) else {
+            return;
+        };
+        active.add_peers(peers.into_iter().filter(|peer| *peer != local), now);
+        if is_last {
+            active.is_asking = false;
+            active.ask_at = now + ASK_EVERY;
+            if let Some((_, until)) = &mut active.stalled {
+                *until = now;
+            }
+        }
+    }
+
     /// Takes note that an archive is there, or cannot be had.
     pub(super) fn on_fetched(&mut self, root: &[u8; 32], result: Result<(), ObjectError>) {
         let Some(active) = self.fetching.active.remove(root) else {
             return;
         };
-        if result.is_ok() {
-            self.share(active.blob);
-        }
+        tracing::debug!(root = %hex(root), is_there = result.is_ok(), "a download ended");
         self.requests.retain(|_, (of, _)| of != root);
-        self.downloaded(active.waiters, result);
+        if result.is_ok() {
+            self.shares.add_file(*root, Source::File);
+            if self.config.share_fetched {
+                let blob = active.wanted.blob;
+                self.server.share(blob, whole(&blob));
+            }
+        } else {
+            self.shares.remove_file(root);
+            if self.shares.source(root).is_none() {
+                self.server.unshare(root);
+            }
+        }
+        self.begin_queued();
+        self.downloaded(active.wanted.waiters, result);
     }
 
     /// Does what a download says, as far as it can.
@@ -184,7 +318,11 @@ impl Task {
                 Some(Want::Cancel(id)) => {
                     self.requests.retain(|_, sent| *sent != (*root, id));
                 }
-                Some(Want::Ban(peer)) => self.ban(peer),
+                Some(Want::Ban(peer, lie)) => {
+                    tracing::warn!(%peer, %lie, root = %hex(root), "a peer is banned");
+                    self.ban(peer);
+                }
+                Some(Want::Providers) => self.ask_for_providers(*root),
                 Some(Want::Fail(error)) => return self.on_fetched(root, Err(error)),
                 None => return,
             }

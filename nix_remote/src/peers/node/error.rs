@@ -157,15 +157,15 @@ pub enum AnnounceError {
     /// The store cannot be read.
     #[error("read the object")]
     Store(#[source] Box<nix_store::store::Error>),
-    /// The archive cannot be kept in a file.
-    #[error("keep the archive in a file")]
+    /// The hashes of the archive cannot be kept in a file.
+    #[error("keep the hashes of the archive in a file")]
     Spool(#[source] io::Error),
+    /// The node cannot remember that the object may be shared.
+    #[error("remember that the object is shared")]
+    Remember(#[source] Box<netabase_store::NetabaseError>),
     /// The archive cannot be a blob.
     #[error("hash the archive")]
     Hash(#[source] HashError<io::Error>),
-    /// The archive is not what was registered.
-    #[error("the archive of {0} is not what was registered")]
-    Changed(StorePath),
     /// The announcement cannot be signed.
     #[error("sign the announcement")]
     Sign(#[source] SignError),

@@ -11,7 +11,11 @@ use libp2p::{
     swarm::SwarmEvent,
 };
 
-use super::{behaviour::SpeechEvent, known::ADDRESSES_MAX, task::Task};
+use super::{
+    behaviour::{SpeechEvent, network},
+    known::ADDRESSES_MAX,
+    task::Task,
+};
 use crate::peers::{
     transfer::{Failure, Request, Response},
     validators::unix_seconds,
@@ -26,8 +30,16 @@ impl Task {
                 peer_id,
                 info,
                 ..
-            })) => self.on_peer(peer_id, &info.listen_addrs),
-            SwarmEvent::NewListenAddr { address, .. } => self.swarm.add_external_address(address),
+            })) => self.on_peer(peer_id, &info),
+            #[cfg(feature = "mdns")]
+            SwarmEvent::Behaviour(SpeechEvent::Mdns(event)) => self.on_mdns(event),
+            SwarmEvent::NewListenAddr { address, .. } => {
+                tracing::info!(%address, "listening");
+                self.swarm.add_external_address(address);
+            }
+            SwarmEvent::ListenerError { error, .. } => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept");
+            }
             SwarmEvent::ConnectionClosed {
                 peer_id,
                 num_established: 0,
@@ -48,17 +60,46 @@ impl Task {
         } = event
         {
             let now = self.now();
-            self.finding.on_progress(id, result, step.last, now);
+            if let Some(root) = self.finding.download_of(id, step.last) {
+                self.on_providers(&root, providers(result), step.last);
+            } else {
+                self.finding.on_progress(id, result, step.last, now);
+            }
         }
     }
 
-    fn on_peer(&mut self, peer: PeerId, addresses: &[Multiaddr]) {
+    /// Takes note of where a peer listens, and has nothing to do with peers of other networks.
+    fn on_peer(&mut self, peer: PeerId, info: &identify::Info) {
+        if info.protocol_version != network(&self.config) {
+            tracing::debug!(%peer, network = info.protocol_version, "a peer of another network");
+            // It may have gone.
+            let _ = self.swarm.disconnect_peer_id(peer);
+            return;
+        }
+        let addresses: &[Multiaddr] = &info.listen_addrs;
         for address in addresses.iter().take(ADDRESSES_MAX) {
             let kad = &mut self.swarm.behaviour_mut().kad;
             kad.add_address(&peer, address.clone());
         }
         let now = unix_seconds(SystemTime::now()).unwrap_or_default();
         self.known.heard(peer, addresses, now);
+    }
+
+    /// Dials peers of the local network; of which network of nodes they are is seen then.
+    #[cfg(feature = "mdns")]
+    fn on_mdns(&mut self, event: libp2p::mdns::Event) {
+        let libp2p::mdns::Event::Discovered(found) = event else {
+            return;
+        };
+        for (peer, address) in found {
+            if !self.swarm.is_connected(&peer) {
+                let opts = libp2p::swarm::dial_opts::DialOpts::peer_id(peer)
+                    .addresses(vec![address])
+                    .build();
+                // Whether the peer is allowed, and whether there is room, is asked there.
+                let _ = self.swarm.dial(opts);
+            }
+        }
     }
 
     fn on_blobs(&mut self, event: request_response::Event<Request, Response>) {
@@ -98,6 +139,16 @@ impl Task {
     fn on_peer_gone(&mut self, peer: &PeerId) {
         let now = self.now();
         self.fetching.on_peer_gone(peer, now);
+    }
+}
+
+fn providers(result: kad::QueryResult) -> Vec<PeerId> {
+    match result {
+        kad::QueryResult::GetProviders(Ok(kad::GetProvidersOk::FoundProviders {
+            providers,
+            ..
+        })) => providers.into_iter().collect(),
+        _ => Vec::new(),
     }
 }
 

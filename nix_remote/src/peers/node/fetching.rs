@@ -1,29 +1,26 @@
 //! Closures on their way into the store, and the downloads that they need.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::BufReader,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    io,
     time::Duration,
 };
 
 use libp2p::PeerId;
-use nix_core::{path_info::PathInfo, store_path::StorePath};
-use nix_store::{
-    local::LocalStore,
-    store::{Error as StoreError, ReadStore, WriteStore},
-};
+use nix_core::store_path::StorePath;
+use nix_store::store::ReadStore;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{
-    downloading::Active,
+    adding::{Added, add, from_store},
+    downloading::{Active, Queued},
     error::{FetchError, ObjectError},
     handle::{DownloadStatus, Fetched},
-    spool::Spool,
+    shares::Source,
     task::{Done, Task},
 };
 use crate::peers::{
-    lookup::{Closure, Found, Step},
+    lookup::{Archive, Closure, Found, Step},
     transfer::{Blob, Failure, RequestId, Response},
 };
 
@@ -33,22 +30,19 @@ pub(super) struct Fetching {
     jobs: BTreeMap<u64, Job>,
     next: u64,
     pub(super) active: BTreeMap<[u8; 32], Active>,
+    /// Downloads for which there is no room yet.
+    pub(super) queued: VecDeque<Queued>,
 }
 
 /// A closure that somebody waits for.
 struct Job {
     closure: Closure,
-    found: BTreeMap<StorePath, Wanted>,
+    /// What is missing: the archives that it may have, to be tried in turn. Never none.
+    wanted: BTreeMap<StorePath, VecDeque<Archive<PeerId>>>,
     failed: BTreeMap<StorePath, ObjectError>,
+    /// What was added, by the roots of its archive.
+    added: BTreeMap<[u8; 32], StorePath>,
     reply: oneshot::Sender<Result<Fetched, FetchError>>,
-}
-
-/// An object that is missing.
-#[derive(Clone)]
-struct Wanted {
-    info: PathInfo,
-    root: [u8; 32],
-    providers: Vec<PeerId>,
 }
 
 impl Fetching {
@@ -81,6 +75,7 @@ impl Fetching {
 
     /// Ends all downloads, and returns the threads that still write.
     pub(super) fn end(&mut self) -> Vec<JoinHandle<()>> {
+        self.queued.clear();
         let active = std::mem::take(&mut self.active);
         active.into_values().map(Active::end).collect()
     }
@@ -110,8 +105,9 @@ impl Task {
                 self.fetching.next += 1;
                 let job = Job {
                     closure,
-                    found: BTreeMap::new(),
+                    wanted: BTreeMap::new(),
                     failed: BTreeMap::new(),
+                    added: BTreeMap::new(),
                     reply,
                 };
                 self.fetching.jobs.insert(self.fetching.next, job);
@@ -186,21 +182,13 @@ impl Task {
         let Some(job) = self.fetching.jobs.get_mut(&id) else {
             return;
         };
-        let wanted = found.and_then(|found| {
-            let info = found.path_info()?;
-            let providers = found.providers().copied().collect();
-            let root = found.object().blake3_root;
-            Some(Wanted {
-                info,
-                root,
-                providers,
-            })
-        });
-        let Some(wanted) = wanted else {
+        let archives = found.map(|found| VecDeque::from(found.archives()));
+        let archives = archives.unwrap_or_default();
+        let Some(best) = archives.front() else {
             return job.closure.unresolved(path);
         };
-        let missing = job.closure.missing(path, wanted.info.references.clone());
-        job.found.insert(path.clone(), wanted);
+        let missing = job.closure.missing(path, best.info.references.clone());
+        job.wanted.insert(path.clone(), archives);
         if let Err(error) = missing {
             self.finish(id, Some(FetchError::Closure(error)));
         }
@@ -211,18 +199,35 @@ impl Task {
         let Some(job) = self.fetching.jobs.get_mut(&id) else {
             return;
         };
-        let Some(wanted) = job.found.get(path).cloned() else {
+        let Some(archive) = job.wanted.get(path).and_then(VecDeque::front).cloned() else {
             return self.fetching.fail(id, path, ObjectError::Aborted);
         };
-        if self.shared.contains(&wanted.root) {
+        if self.shares.is_whole(&archive.root) || job.added.contains_key(&archive.root) {
             return job.closure.fetched(path);
         }
-        match Blob::new(wanted.root, wanted.info.nar_size) {
-            Ok(blob) => {
-                let waiter = (id, path.clone());
-                self.download(blob, wanted.info.nar_hash, &wanted.providers, waiter);
-            }
-            Err(error) => self.fetching.fail(id, path, ObjectError::Size(error)),
+        match Blob::new(archive.root, archive.info.nar_size) {
+            Ok(blob) => self.download(Queued {
+                blob,
+                nar_hash: archive.info.nar_hash,
+                providers: archive.providers,
+                waiters: vec![(id, path.clone())],
+            }),
+            Err(error) => self.retry(id, path, ObjectError::Size(error)),
+        }
+    }
+
+    /// Tries the next archive that an object may have, or gives the object up.
+    fn retry(&mut self, id: u64, path: &StorePath, error: ObjectError) {
+        let job = self.fetching.jobs.get_mut(&id);
+        let Some(archives) = job.and_then(|job| job.wanted.get_mut(path)) else {
+            return;
+        };
+        tracing::warn!(%path, error = &error as &dyn std::error::Error, "the archive is not to be had");
+        if archives.len() > 1 {
+            archives.pop_front();
+            self.begin(id, path);
+        } else {
+            self.fetching.fail(id, path, error);
         }
     }
 
@@ -242,7 +247,7 @@ impl Task {
                         job.closure.fetched(&path);
                     }
                 }
-                Err(error) => self.fetching.fail(id, &path, error),
+                Err(error) => self.retry(id, &path, error),
             }
         }
     }
@@ -250,23 +255,60 @@ impl Task {
     /// Adds an object whose archive is there to the store, which checks it once more.
     fn add(&mut self, id: u64, path: StorePath) {
         let job = self.fetching.jobs.get(&id);
-        let Some(wanted) = job.and_then(|job| job.found.get(&path)).cloned() else {
+        let archives = job.and_then(|job| job.wanted.get(&path));
+        let Some(archive) = archives.and_then(VecDeque::front).cloned() else {
             return self.fetching.fail(id, &path, ObjectError::Aborted);
         };
-        let (store, spool) = (self.store.clone(), self.spool.clone());
+        let twin = self.twin(id, &archive.root);
+        let announcer = self.announcer();
+        let is_shared = self.config.share_fetched;
         self.run_blocking(
-            move || add(&store, &spool, &wanted),
+            move || add(&announcer, twin, &archive, is_shared),
             move |added| Done::Added(id, path, added.unwrap_or(Err(ObjectError::Aborted))),
         );
     }
 
-    pub(super) fn on_added(&mut self, id: u64, path: &StorePath, result: Result<(), ObjectError>) {
-        if let Err(error) = result {
-            return self.fetching.fail(id, path, error);
+    pub(super) fn on_added(
+        &mut self,
+        id: u64,
+        path: &StorePath,
+        result: Result<Added, ObjectError>,
+    ) {
+        let added = match result {
+            Ok(added) => added,
+            Err(error) if self.was_taken(id, path, &error) => return self.add(id, path.clone()),
+            Err(error) => return self.fetching.fail(id, path, error),
+        };
+        if let Some(shared) = added.shared {
+            self.share(shared);
+        }
+        self.shares.remove_file(&added.root);
+        if self.shares.source(&added.root).is_none() {
+            self.server.unshare(&added.root);
         }
         if let Some(job) = self.fetching.jobs.get_mut(&id) {
+            job.wanted.remove(path);
+            job.added.insert(added.root, path.clone());
             job.closure.added(path);
         }
+    }
+
+    /// Returns an object of the store with the archive of a root, as far as is known.
+    fn twin(&self, id: u64, root: &[u8; 32]) -> Option<StorePath> {
+        if let Some(Source::Object(path)) = self.shares.source(root) {
+            return Some(path);
+        }
+        self.fetching.jobs.get(&id)?.added.get(root).cloned()
+    }
+
+    /// Whether an archive was not there any more because another object with the same one was added
+    /// meanwhile.
+    fn was_taken(&self, id: u64, path: &StorePath, error: &ObjectError) -> bool {
+        let is_missing =
+            matches!(error, ObjectError::Spool(error) if error.kind() == io::ErrorKind::NotFound);
+        let job = self.fetching.jobs.get(&id);
+        let archive = job.and_then(|job| job.wanted.get(path)?.front());
+        is_missing && archive.is_some_and(|archive| self.twin(id, &archive.root).is_some())
     }
 
     /// Tells who waits what came of a closure.
@@ -287,14 +329,4 @@ impl Task {
         // Whoever asked may have gone.
         let _ = job.reply.send(result);
     }
-}
-
-fn add(store: &LocalStore, spool: &Spool, wanted: &Wanted) -> Result<(), ObjectError> {
-    let file = File::open(spool.file(&wanted.root, "nar")).map_err(ObjectError::Spool)?;
-    let added = store.add_nar(&wanted.info, &mut BufReader::new(file));
-    added.map(|_| ()).map_err(from_store)
-}
-
-fn from_store(source: StoreError) -> ObjectError {
-    ObjectError::Store(Box::new(source))
 }

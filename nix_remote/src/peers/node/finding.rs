@@ -28,6 +28,8 @@ pub(super) struct Finding {
     questions: HashMap<QueryId, QuestionId>,
     queries: HashMap<QuestionId, QueryId>,
     waiting: BTreeMap<StorePath, Vec<Waiter>>,
+    /// Who has an archive that is being downloaded.
+    providers: HashMap<QueryId, [u8; 32]>,
 }
 
 /// Who waits for a lookup.
@@ -45,6 +47,16 @@ impl Finding {
             questions: HashMap::new(),
             queries: HashMap::new(),
             waiting: BTreeMap::new(),
+            providers: HashMap::new(),
+        }
+    }
+
+    /// Tells of which download a query asks for the providers.
+    pub(super) fn download_of(&mut self, query: QueryId, is_last: bool) -> Option<[u8; 32]> {
+        if is_last {
+            self.providers.remove(&query)
+        } else {
+            self.providers.get(&query).copied()
         }
     }
 
@@ -149,6 +161,13 @@ impl Task {
         };
         self.finding.questions.insert(query, id);
         self.finding.queries.insert(id, query);
+    }
+
+    /// Asks who has an archive that is being downloaded.
+    pub(super) fn ask_for_providers(&mut self, root: [u8; 32]) {
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        let query = kad.get_providers(RecordKey::from(provider_key(&root).to_vec()));
+        self.finding.providers.insert(query, root);
     }
 
     fn cancel(&mut self, id: QuestionId) {

@@ -7,7 +7,11 @@ use netabase_store::records::{InboundMetrics, RepublishMetrics};
 use nix_core::store_path::StorePath;
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::{AnnounceError, FetchError, FindError, Stopped};
+use super::{
+    announcing::RoundCounts,
+    error::{AnnounceError, FetchError, FindError, Stopped},
+    serving::Served,
+};
 use crate::peers::{
     lookup::Found,
     transfer::{Blob, Counts},
@@ -58,8 +62,14 @@ pub struct Status {
     pub lookups: usize,
     /// The archives that it fetches.
     pub downloads: Vec<DownloadStatus>,
+    /// How many downloads wait for their turn.
+    pub queued: usize,
     /// How many archives it shares.
     pub shared: usize,
+    /// What peers were given of them.
+    pub served: Served,
+    /// What is announced.
+    pub announcing: RoundCounts,
     /// How many records it keeps, those of others among them.
     pub records: usize,
     /// What became of records that others sent.
@@ -69,8 +79,12 @@ pub struct Status {
 }
 
 /// How a download is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DownloadStatus {
+    /// Of which paths it is the archive.
+    pub paths: BTreeSet<StorePath>,
+    /// How many peers it asks.
+    pub sources: usize,
     /// What is downloaded.
     pub blob: Blob,
     /// How many of its groups are verified.
@@ -109,7 +123,8 @@ impl NodeHandle {
 
     /// Announces a path of the store and shares its archive; returns what is shared.
     ///
-    /// It is announced for 48 hours, and again by whoever asks for it.
+    /// It is announced again in time for as long as the node runs; see
+    /// [`NodeConfig::roots`](super::NodeConfig::roots) for what outlives it.
     ///
     /// # Errors
     /// Fails where the node has no key, the path is not valid or private, or its archive is not what

@@ -3,36 +3,15 @@
 use std::collections::BTreeMap;
 
 use libp2p::{Multiaddr, PeerId};
-use netabase_store::{NetabaseError, RedbStore, netabase_definition_module};
+use netabase_store::NetabaseError;
+
+use super::rows::{Database, KnownPeer};
 
 /// How many peers' addresses are kept.
 pub(super) const KNOWN_PEERS_MAX: usize = 1024;
 
 /// How many addresses of a peer are kept.
 pub(super) const ADDRESSES_MAX: usize = 8;
-
-/// What is kept of peers beside the records of the node.
-#[netabase_definition_module(PeersDefinition, PeersKeys)]
-mod rows {
-    use netabase_store::NetabaseModel;
-
-    /// The addresses of a peer.
-    #[derive(NetabaseModel, Clone, Debug, PartialEq)]
-    #[netabase(PeersDefinition)]
-    pub(crate) struct KnownPeer {
-        /// Its name, in base 58.
-        #[primary_key]
-        pub(crate) id: String,
-        /// Where it was said to listen.
-        pub(crate) addresses: Vec<String>,
-        /// When it was last heard of, in seconds since 1970.
-        pub(crate) seen: u64,
-    }
-}
-pub(super) use rows::{KnownPeer, PeersDefinition};
-
-/// The database of a node.
-pub(super) type Database = RedbStore<PeersDefinition>;
 
 /// The peers whose addresses are kept.
 #[derive(Debug, Default)]

@@ -3,16 +3,17 @@
 use libp2p::{PeerId, request_response::ResponseChannel};
 
 use super::{
-    spool::SpoolError,
+    shares::{ReadError, Shared, Source},
     task::{Done, Task},
 };
-use crate::peers::transfer::{Answer, Blob, GroupSet, ProveError, ReadId, Request, Response};
+use crate::peers::transfer::{Answer, Blob, GroupSet, ReadId, Request, Response};
 
 impl Task {
-    /// Shares all of an archive that is whole.
-    pub(super) fn share(&mut self, blob: Blob) {
-        if self.server.share(blob, whole(&blob)) {
-            self.shared.insert(*blob.root());
+    /// Shares the archive of an object of the store.
+    pub(super) fn share(&mut self, shared: Shared) {
+        let blob = shared.blob;
+        if self.shares.add(shared) {
+            self.server.share(blob, whole(&blob));
         }
     }
 
@@ -26,13 +27,17 @@ impl Task {
         match self.server.on_request(&peer, request, now) {
             Answer::Now(response) => self.respond(channel, response),
             Answer::Read(read) => {
-                let spool = self.spool.clone();
                 let root = *read.blob.root();
+                let Some(source) = self.shares.source(&root) else {
+                    self.server.done(read.id);
+                    return self.respond(channel, Response::Unknown);
+                };
+                let (reader, from) = (self.reader.clone(), source.clone());
                 self.run_blocking(
-                    move || spool.prove(&read.blob, read.range),
+                    move || reader.prove(&from, &read.blob, read.range),
                     move |proof| {
-                        let proof = proof.unwrap_or(Err(SpoolError::Aborted));
-                        Done::Proved(read.id, channel, root, proof)
+                        let proof = proof.unwrap_or(Err(ReadError::Aborted));
+                        Done::Proved(read.id, channel, (root, source), proof)
                     },
                 );
             }
@@ -43,21 +48,38 @@ impl Task {
         &mut self,
         id: ReadId,
         channel: ResponseChannel<Response>,
-        root: &[u8; 32],
-        proof: Result<Vec<u8>, SpoolError>,
+        (root, source): ([u8; 32], Source),
+        proof: Result<Vec<u8>, ReadError>,
     ) {
         self.server.done(id);
         let response = match proof {
-            Ok(proof) => Response::Proof(proof),
+            Ok(proof) => {
+                self.served.add(proof.len());
+                Response::Proof(proof)
+            }
             Err(error) => {
-                if let SpoolError::Prove(ProveError::Damaged(_)) = error {
-                    self.server.unshare(root);
-                    self.shared.remove(root);
-                }
+                self.on_unreadable(&root, &source, &error);
                 Response::Unknown
             }
         };
         self.respond(channel, response);
+    }
+
+    fn on_unreadable(&mut self, root: &[u8; 32], source: &Source, error: &ReadError) {
+        let cause = error as &dyn std::error::Error;
+        tracing::warn!(?source, error = cause, "cannot read what is shared");
+        if !error.is_lasting() {
+            return;
+        }
+        match source {
+            Source::Object(path) => self.unshare(path),
+            Source::File | Source::Part => {
+                self.shares.remove_file(root);
+                if self.shares.source(root).is_none() {
+                    self.server.unshare(root);
+                }
+            }
+        }
     }
 
     fn respond(&mut self, channel: ResponseChannel<Response>, response: Response) {
@@ -67,6 +89,23 @@ impl Task {
             .behaviour_mut()
             .blobs
             .send_response(channel, response);
+    }
+}
+
+/// What peers were given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Served {
+    /// Responses with groups.
+    pub responses: u64,
+    /// The bytes of them.
+    pub bytes: u64,
+}
+
+impl Served {
+    fn add(&mut self, bytes: usize) {
+        self.responses += 1;
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
 

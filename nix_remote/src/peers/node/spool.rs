@@ -1,11 +1,14 @@
-//! Archives in files, with the hashes that prove them: those that are shared, and those that are
-//! being fetched.
+//! The node's own files of archives: outboards of what is shared, and what is being fetched.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `<root>.nar`, `<root>.outboard` | an archive that is whole, and its outboard |
-//! | `<root>.part`, `<root>.hashes` | the same, of which some groups are there |
+//! | `<root>.outboard` | the hashes above the groups of an archive whose bytes are in the store |
+//! | `<root>.part`, `<root>.hashes` | an archive of which some groups are there, and its outboard |
 //! | `<root>.resume` | which ones, as [`ResumeRecord`] |
+//! | `<root>.nar` | an archive that is whole and has its NAR hash, and is not in the store yet |
+//! | `<number>.new` | an outboard that is being made |
+//!
+//! Files of fetches that nobody went on with for [`KEPT_FOR`] are removed at a start.
 
 use std::{
     ffi::OsStr,
@@ -13,17 +16,16 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use nix_core::hash::{Algorithm, Hash, Hasher, Sha256};
 
 use super::error::ObjectError;
-use crate::peers::transfer::{
-    Blob, GroupRange, GroupSet, ProveError, RESUME_BYTES_MAX, ReadAt, ResumeRecord, WriteAt, prove,
-};
+use crate::peers::transfer::{Blob, GroupSet, RESUME_BYTES_MAX, ReadAt, ResumeRecord, WriteAt};
 
-/// How many archives of a folder are shared.
-pub(super) const SHARED_MAX: usize = 65_536;
+/// How long the files of a fetch are kept that ended before its time.
+const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How many bytes are hashed at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -57,35 +59,49 @@ impl Spool {
         self.folder.join(format!("{}.{extension}", hex(root)))
     }
 
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
+    /// Returns a file for an outboard that is being made, of a number that no other has.
+    pub(super) fn new_file(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{number}.new"))
     }
 
-    /// Returns the archives that are whole, by the names and lengths of their files: whether they
-    /// are what they are called is seen whenever some of them is sent.
-    pub(super) fn shared(&self) -> io::Result<Vec<Blob>> {
-        let mut shared = Vec::new();
+    /// Removes what was being made when the node ended, and what was fetched long ago; returns the
+    /// archives that are whole.
+    pub(super) fn tidy(&self, now: SystemTime) -> io::Result<Vec<Blob>> {
+        let mut whole = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if path.extension() != Some(OsStr::new("nar")) || shared.len() >= SHARED_MAX {
-                continue;
+            let entry = entry?;
+            let path = entry.path();
+            let metadata = entry.metadata()?;
+            let age = metadata.modified()?;
+            let is_old = now.duration_since(age).is_ok_and(|since| since > KEPT_FOR);
+            match path.extension().and_then(OsStr::to_str) {
+                Some("new" | "resume-new") => fs::remove_file(path)?,
+                Some("part" | "hashes" | "resume" | "nar") if is_old => fs::remove_file(path)?,
+                Some("nar") => whole.extend(self.whole(&path, metadata.len())),
+                _ => {}
             }
-            let stem = path.file_stem().and_then(OsStr::to_str);
-            let Some(root) = stem.and_then(parse_hex) else {
-                continue;
-            };
-            let size = fs::metadata(&path)?.len();
-            // A file that no blob is as long as is none.
-            shared.extend(Blob::new(root, size).ok());
         }
-        Ok(shared)
+        Ok(whole)
     }
 
-    /// Makes the proof of groups of an archive that is whole.
-    pub(super) fn prove(&self, blob: &Blob, range: GroupRange) -> Result<Vec<u8>, SpoolError> {
-        let data = Placed(File::open(self.file(blob.root(), "nar"))?);
-        let outboard = Placed(File::open(self.file(blob.root(), "outboard"))?);
-        prove(blob, range, &data, &outboard).map_err(SpoolError::Prove)
+    fn whole(&self, path: &Path, size: u64) -> Option<Blob> {
+        let root = path.file_stem().and_then(OsStr::to_str);
+        let blob = Blob::new(root.and_then(parse_hex)?, size).ok()?;
+        self.has_outboard(&blob).then_some(blob)
+    }
+
+    /// Whether there is an outboard of an archive, as long as it has to be.
+    pub(super) fn has_outboard(&self, blob: &Blob) -> bool {
+        let found = fs::metadata(self.file(blob.root(), "outboard"));
+        found.is_ok_and(|found| found.len() == blob.outboard_bytes())
+    }
+
+    /// Removes a file of an archive, if it is there.
+    pub(super) fn remove(&self, root: &[u8; 32], extension: &str) -> io::Result<()> {
+        match fs::remove_file(self.file(root, extension)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Opens the files of an archive to be fetched; returns them with the groups that are there.
@@ -122,6 +138,10 @@ impl Spool {
 }
 
 impl Partial {
+    pub(super) const fn root(&self) -> &[u8; 32] {
+        self.blob.root()
+    }
+
     pub(super) fn write(
         &mut self,
         offset: u64,
@@ -146,32 +166,27 @@ impl Partial {
         file.write_all(&record)?;
         file.sync_all()?;
         fs::rename(new, self.spool.file(blob.root(), "resume"))?;
-        File::open(self.spool.folder())?.sync_all()
+        File::open(&self.spool.folder)?.sync_all()
     }
 
     /// Checks the hash of an archive of which all groups are there, and gives it its name.
     pub(super) fn finish(self, nar_hash: &Sha256) -> Result<(), ObjectError> {
         let root = *self.blob.root();
         let found = self.hash().map_err(ObjectError::Spool)?;
+        let remove = |extension| self.spool.remove(&root, extension);
         if found != Hash::from(*nar_hash) {
-            self.remove("part").map_err(ObjectError::Spool)?;
-            self.remove("resume").map_err(ObjectError::Spool)?;
+            for extension in ["resume", "part", "hashes"] {
+                remove(extension).map_err(ObjectError::Spool)?;
+            }
             let expected = *nar_hash;
             return Err(ObjectError::NarHash { expected, found });
         }
         // Without the record, a crash between two of these costs a download and nothing else.
-        self.remove("resume").map_err(ObjectError::Spool)?;
+        remove("resume").map_err(ObjectError::Spool)?;
         let rename =
             |from, to| fs::rename(self.spool.file(&root, from), self.spool.file(&root, to));
         rename("hashes", "outboard").map_err(ObjectError::Spool)?;
         rename("part", "nar").map_err(ObjectError::Spool)
-    }
-
-    fn remove(&self, extension: &str) -> io::Result<()> {
-        match fs::remove_file(self.spool.file(self.blob.root(), extension)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
     }
 
     fn hash(&self) -> io::Result<Hash> {
@@ -208,20 +223,13 @@ impl Placed {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         File::create(path).map(Self)
     }
+
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        File::open(path).map(Self)
+    }
 }
 
-/// Why groups cannot be sent.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SpoolError {
-    #[error("open the files of an archive")]
-    Open(#[from] io::Error),
-    #[error("prove groups of an archive")]
-    Prove(#[source] ProveError<io::Error, io::Error>),
-    #[error("the task was cut short")]
-    Aborted,
-}
-
-fn hex(root: &[u8; 32]) -> String {
+pub(super) fn hex(root: &[u8; 32]) -> String {
     root.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -279,11 +287,32 @@ mod tests {
         partial.write(0, b"foo", &[]).unwrap();
         let refused = partial.finish(&Sha256::of(b"bar"));
         assert!(matches!(refused, Err(ObjectError::NarHash { .. })));
-        assert!(spool.shared().unwrap().is_empty());
+        let now = SystemTime::now();
+        assert!(spool.tidy(now).unwrap().is_empty());
+        assert_eq!(fs::read_dir(&spool.folder).unwrap().count(), 0);
 
         let (mut partial, _) = spool.begin(blob).unwrap();
         partial.write(0, b"foo", &[]).unwrap();
         partial.finish(&Sha256::of(b"foo")).unwrap();
-        assert_eq!(spool.shared().unwrap(), [blob]);
+        assert_eq!(spool.tidy(now).unwrap(), [blob]);
+    }
+
+    #[test]
+    fn fetches_are_kept_for_a_week_and_outboards_until_they_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path().join("spool")).unwrap();
+        let blob = Blob::new([7; 32], 200_000).unwrap();
+        let (partial, held) = spool.begin(blob).unwrap();
+        partial.commit(held).unwrap();
+        fs::write(spool.file(&[8; 32], "outboard"), []).unwrap();
+        fs::write(spool.new_file(1), []).unwrap();
+        let names = || fs::read_dir(&spool.folder).unwrap().count();
+
+        let now = SystemTime::now();
+        spool.tidy(now).unwrap();
+        assert_eq!(names(), 4, "all but the outboard that was being made");
+        spool.tidy(now + KEPT_FOR * 2).unwrap();
+        assert_eq!(names(), 1);
+        assert!(spool.file(&[8; 32], "outboard").exists());
     }
 }

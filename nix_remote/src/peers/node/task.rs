@@ -1,7 +1,7 @@
 //! The task that owns the swarm: it tells the machines what happens, and does what they say.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     io,
     time::{Duration, Instant},
 };
@@ -22,15 +22,19 @@ use tokio::{
 };
 
 use super::{
-    announcing::{Announcing, Spooled},
+    adding::Added,
+    announcing::{Announcing, RoundCounts},
     behaviour::{Kad, Records, Speech},
     config::NodeConfig,
     error::{AnnounceError, ObjectError},
     fetching::Fetching,
     finding::Finding,
     handle::{Command, Status},
-    known::{self, Database, Known},
-    spool::{Spool, SpoolError},
+    known::{self, Known},
+    rows::Database,
+    serving::Served,
+    shares::{ReadError, Reader, Shared, Shares, Source, Views},
+    spool::Spool,
 };
 use crate::peers::transfer::{GroupSet, ReadId, RequestId, Response, Server};
 
@@ -53,17 +57,25 @@ pub(super) enum Done {
     Written,
     /// A download has ended.
     Fetched([u8; 32], Result<(), ObjectError>),
+    /// What is verified of a download is on disk.
+    Committed([u8; 32], GroupSet),
     /// An object was added to the store, or was not.
-    Added(u64, StorePath, Result<(), ObjectError>),
+    Added(u64, StorePath, Result<Added, ObjectError>),
     /// A proof was made.
     Proved(
         ReadId,
         ResponseChannel<Response>,
-        [u8; 32],
-        Result<Vec<u8>, SpoolError>,
+        ([u8; 32], Source),
+        Result<Vec<u8>, ReadError>,
     ),
-    /// An archive was spooled, to be announced.
-    Spooled(u64, Result<Box<Spooled>, AnnounceError>),
+    /// A path was announced for a caller.
+    Announced(u64, Result<Shared, AnnounceError>),
+    /// An object was announced, and may be shared.
+    Shared(Shared),
+    /// An object that was shared is not valid any more.
+    Gone(StorePath),
+    /// All that is to be announced was looked at.
+    RoundEnded(Result<RoundCounts, AnnounceError>),
 }
 
 /// A node at work.
@@ -77,12 +89,14 @@ pub(super) struct Task {
     pub(super) finding: Finding,
     pub(super) fetching: Fetching,
     pub(super) server: Server<PeerId>,
-    pub(super) shared: BTreeSet<[u8; 32]>,
+    pub(super) shares: Shares,
+    pub(super) reader: Reader,
+    pub(super) served: Served,
     pub(super) announcing: Announcing,
     pub(super) requests: HashMap<OutboundRequestId, ([u8; 32], RequestId)>,
     pub(super) republisher: Republisher<Kad>,
     pub(super) inbound: Inbound,
-    database: Database,
+    pub(super) database: Database,
     pub(super) known: Known,
     saving: Option<JoinHandle<()>>,
     save_at: Instant,
@@ -103,7 +117,7 @@ pub(super) struct Parts {
     pub(super) database: Database,
     pub(super) known: Known,
     pub(super) server: Server<PeerId>,
-    pub(super) shared: BTreeSet<[u8; 32]>,
+    pub(super) shares: Shares,
     pub(super) finding: Finding,
 }
 
@@ -113,6 +127,11 @@ impl Task {
         Self {
             swarm: parts.swarm,
             config: parts.config,
+            reader: Reader {
+                store: parts.store.clone(),
+                spool: parts.spool.clone(),
+                views: Views::default(),
+            },
             store: parts.store,
             spool: parts.spool,
             records: parts.records,
@@ -120,7 +139,8 @@ impl Task {
             finding: parts.finding,
             fetching: Fetching::default(),
             server: parts.server,
-            shared: parts.shared,
+            shares: parts.shares,
+            served: Served::default(),
             announcing: Announcing::default(),
             requests: HashMap::new(),
             republisher: parts.republisher,
@@ -204,6 +224,7 @@ impl Task {
     fn advance(&mut self) {
         self.advance_finding();
         self.advance_fetching();
+        self.advance_announcing();
         let now = Instant::now();
         let kad = &mut self.swarm.behaviour_mut().kad;
         self.republish_at = self.republisher.poll(now, &self.records, kad);
@@ -214,7 +235,11 @@ impl Task {
     }
 
     fn wake_at(&self) -> Instant {
-        let machines = [self.finding.wake_at(), self.fetching.wake_at()];
+        let machines = [
+            self.finding.wake_at(),
+            self.fetching.wake_at(),
+            self.announcing_wakes_at(),
+        ];
         let machines = machines.into_iter().flatten().map(|at| self.started + at);
         let all = machines.chain(self.republish_at).chain([self.save_at]);
         all.min().unwrap_or(self.save_at)
@@ -240,8 +265,12 @@ impl Task {
             Done::Written => {}
             Done::Fetched(root, result) => self.on_fetched(&root, result),
             Done::Added(job, path, result) => self.on_added(job, &path, result),
-            Done::Proved(id, channel, root, proof) => self.on_proved(id, channel, &root, proof),
-            Done::Spooled(id, result) => self.on_spooled(id, result),
+            Done::Committed(root, held) => self.on_committed(&root, held),
+            Done::Proved(id, channel, from, proof) => self.on_proved(id, channel, from, proof),
+            Done::Announced(number, result) => self.on_announced(number, result),
+            Done::Shared(shared) => self.share(shared),
+            Done::Gone(path) => self.unshare(&path),
+            Done::RoundEnded(counts) => self.on_round_ended(counts),
         }
     }
 
@@ -284,7 +313,10 @@ impl Task {
             banned_peers: self.bans.len(),
             lookups: self.finding.len(),
             downloads: self.fetching.downloads(),
-            shared: self.shared.len(),
+            queued: self.fetching.queued.len(),
+            shared: self.shares.len(),
+            served: self.served,
+            announcing: self.last_round(),
             records: self.records.health().records,
             inbound: self.inbound.metrics(),
             republish: self.republisher.metrics(Instant::now(), &self.records),

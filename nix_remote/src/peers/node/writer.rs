@@ -55,6 +55,7 @@ fn run(
     mut work: Receiver<Work>,
     done: &Sender<Done>,
 ) -> Option<Result<(), ObjectError>> {
+    let root = *partial.root();
     while let Some(work) = work.blocking_recv() {
         let written = match work {
             Work::Write {
@@ -62,7 +63,9 @@ fn run(
                 bytes,
                 outboard,
             } => partial.write(offset, &bytes, &outboard),
-            Work::Commit(held) => partial.commit(held),
+            Work::Commit(held) => partial.commit(held.clone()).map(|()| {
+                tell(done, Done::Committed(root, held));
+            }),
             Work::Finish(nar_hash) => return Some(partial.finish(&nar_hash)),
         };
         if let Err(error) = written {

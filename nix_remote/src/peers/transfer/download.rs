@@ -278,6 +278,18 @@ impl<P: Clone + Ord> Download<P> {
         self.is_finished
     }
 
+    /// Tells whether it is stalled: it said so, and no peer was added and nothing came since.
+    #[must_use]
+    pub const fn is_stalled(&self) -> bool {
+        self.is_stalled
+    }
+
+    /// Returns how many peers it has.
+    #[must_use]
+    pub fn peers(&self) -> usize {
+        self.peers.len()
+    }
+
     /// Returns what it has cost and gained so far.
     #[must_use]
     pub const fn counts(&self) -> Counts {

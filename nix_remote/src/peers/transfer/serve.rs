@@ -22,6 +22,8 @@ const OTHERS_FIRST: Duration = Duration::from_millis(50);
 pub struct Limits {
     /// How many bytes a peer may have in a second, in the long run. Not 0.
     pub bytes_per_second: u64,
+    /// How many bytes all peers may have in a second together; 0 for as many as they can.
+    pub total_bytes_per_second: u64,
     /// How many bytes it may have at once after it had none for a while; never less than one
     /// response has.
     pub burst_bytes: u64,
@@ -32,10 +34,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 64 MiB a second for each peer, 16 MiB at once, 32 reads, 16 of them for one peer.
+    /// 64 MiB a second for each peer, no limit for all, 16 MiB at once, 32 reads, 16 of them for one peer.
     fn default() -> Self {
         Self {
             bytes_per_second: 64 << 20,
+            total_bytes_per_second: 0,
             burst_bytes: 16 << 20,
             reads_max: 32,
             reads_per_peer_max: 16,
@@ -108,6 +111,8 @@ pub struct Server<P> {
     shared: BTreeMap<[u8; 32], (Blob, GroupSet)>,
     /// When each peer will have had no more than its share, if that is yet to come.
     even_at: BTreeMap<P, Duration>,
+    /// The same of all peers together.
+    all_even_at: Duration,
     reads: BTreeMap<ReadId, P>,
     next_id: u64,
 }
@@ -120,6 +125,7 @@ impl<P: Clone + Ord> Server<P> {
             limits,
             shared: BTreeMap::new(),
             even_at: BTreeMap::new(),
+            all_even_at: Duration::ZERO,
             reads: BTreeMap::new(),
             next_id: 0,
         }
@@ -158,7 +164,8 @@ impl<P: Clone + Ord> Server<P> {
         if read.is_ok() && self.is_crowded(peer) {
             return Answer::Now(busy(OTHERS_FIRST));
         }
-        if let Err(wait) = self.pay(peer, REQUEST_COST + cost, now) {
+        let sent = if read.is_ok() { cost } else { 0 };
+        if let Err(wait) = self.pay(peer, REQUEST_COST + cost, sent, now) {
             return Answer::Now(busy(wait));
         }
         match read {
@@ -197,21 +204,38 @@ impl<P: Clone + Ord> Server<P> {
         is_own || self.reads.len() >= self.limits.reads_max
     }
 
-    /// Takes bytes off a peer's budget, or says after how long it has them.
-    fn pay(&mut self, peer: &P, bytes: u64, now: Duration) -> Result<(), Duration> {
+    /// Takes bytes off a peer's budget, and those that are sent off that of all, or says after how
+    /// long they are there. Who asks for what is not there takes nothing from others.
+    fn pay(&mut self, peer: &P, bytes: u64, sent: u64, now: Duration) -> Result<(), Duration> {
         if !self.even_at.contains_key(peer) {
             self.make_room(now)?;
         }
-        let before = self.even_at.get(peer).copied().unwrap_or(now).max(now);
-        let after = before + self.time_of(bytes);
+        let before = self.even_at.get(peer).copied().unwrap_or(now);
+        let own = self.paid(before, bytes, self.limits.bytes_per_second.max(1), now)?;
+        let all = match self.limits.total_bytes_per_second {
+            rate if rate > 0 && sent > 0 => self.paid(self.all_even_at, sent, rate, now)?,
+            _ => self.all_even_at,
+        };
+        self.even_at.insert(peer.clone(), own);
+        self.all_even_at = all;
+        Ok(())
+    }
+
+    /// Returns when a budget will be even that pays for bytes now, or after how long it can.
+    fn paid(
+        &self,
+        even_at: Duration,
+        bytes: u64,
+        rate: u64,
+        now: Duration,
+    ) -> Result<Duration, Duration> {
+        let after = even_at.max(now) + time_of(bytes, rate);
         let least = u64::try_from(RESPONSE_BYTES_MAX).expect("1 MiB");
-        let burst = self.time_of(self.limits.burst_bytes.max(least));
-        let latest = now + burst;
+        let latest = now + time_of(self.limits.burst_bytes.max(least), rate);
         if after > latest {
             return Err(after - latest);
         }
-        self.even_at.insert(peer.clone(), after);
-        Ok(())
+        Ok(after)
     }
 
     /// Forgets the budgets that are full, where there are too many to take in one more.
@@ -224,13 +248,12 @@ impl<P: Clone + Ord> Server<P> {
         }
         Ok(())
     }
+}
 
-    /// Returns in how much time a peer may have so many bytes.
-    fn time_of(&self, bytes: u64) -> Duration {
-        let rate = u128::from(self.limits.bytes_per_second.max(1));
-        let nanos = u128::from(bytes) * 1_000_000_000 / rate;
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
+/// Returns in how much time so many bytes may be had.
+fn time_of(bytes: u64, rate: u64) -> Duration {
+    let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 fn busy(wait: Duration) -> Response {
