@@ -2,6 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
+#[cfg(feature = "peers")]
+use crate::peer::PeerArgs;
 use crate::{
     db::DbArgs,
     drv::DrvArgs,
@@ -43,6 +45,9 @@ pub(crate) enum Command {
     Drv(DrvArgs),
     /// Keep objects on disk: add, copy, collect, deduplicate, verify
     Store(StoreArgs),
+    /// Share objects with peers: fetch theirs, verified byte by byte, and announce one's own
+    #[cfg(feature = "peers")]
+    Peer(PeerArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write all pages to a folder

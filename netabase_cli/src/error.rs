@@ -11,6 +11,8 @@ use nix_core::{
 use nix_store::{db::ClosureError, path_info, store};
 
 use crate::key::KeyError;
+#[cfg(feature = "peers")]
+use crate::peer::PeerError;
 
 use crate::{drv, hash, nar};
 
@@ -76,6 +78,9 @@ pub(crate) enum Error {
     Objects(#[from] store::Error),
     #[error(transparent)]
     NixDb(#[from] nix_store::nix_db::NixDbError),
+    #[error(transparent)]
+    #[cfg(feature = "peers")]
+    Peer(Box<PeerError>),
     #[error("there is no store of objects at {}: make one by `netabase store add`", path.display())]
     NoObjects { path: PathBuf },
     #[error("say which store: --db FILE or --store STORE")]
@@ -110,6 +115,13 @@ pub(crate) enum Error {
     WriteFile { path: PathBuf, source: io::Error },
     #[error("write the output")]
     Output(#[source] io::Error),
+}
+
+#[cfg(feature = "peers")]
+impl From<PeerError> for Error {
+    fn from(error: PeerError) -> Self {
+        Self::Peer(Box::new(error))
+    }
 }
 
 impl Error {

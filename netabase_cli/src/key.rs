@@ -24,6 +24,8 @@ use crate::{
     error::{Error, Result},
 };
 
+#[cfg(feature = "peers")]
+pub(crate) use self::secret::read as secret_key;
 pub(crate) use self::{error::KeyError, trusted::read as trusted_keys};
 
 /// The arguments of `key`.

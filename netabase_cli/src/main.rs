@@ -14,6 +14,8 @@ mod import;
 mod key;
 mod manual;
 mod nar;
+#[cfg(feature = "peers")]
+mod peer;
 mod query;
 mod quiet;
 mod store;
@@ -61,6 +63,8 @@ fn run(command: Command, out: &mut dyn Write) -> Result<()> {
         Command::Nar(args) => nar::run(&args, out),
         Command::Drv(args) => drv::run(&args, out),
         Command::Store(args) => store::run(&args, out),
+        #[cfg(feature = "peers")]
+        Command::Peer(args) => peer::run(&args, out),
         Command::Completions(args) => manual::completions(args, out),
         Command::Man(args) => manual::man(&args, out),
     }

@@ -23,7 +23,8 @@ pub(crate) fn quietly<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-fn message_of(payload: &(dyn Any + Send)) -> String {
+/// Returns what a panic says, if that is text.
+pub(crate) fn message_of(payload: &(dyn Any + Send)) -> String {
     let text = payload
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned());

@@ -5,7 +5,7 @@ mod care;
 mod collect;
 mod copy;
 pub(crate) mod place;
-mod progress;
+pub(crate) mod progress;
 mod register;
 mod streams;
 

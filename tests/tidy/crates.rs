@@ -230,8 +230,13 @@ fn store_speaks_to_libp2p_by_one_feature() {
 
 #[test]
 fn the_tests_of_engines_and_of_nix_build_no_libp2p() {
-    for package in ["netabase_tests", "nix_store", "netabase_cli"] {
-        let tree = tree(package, "normal,build,dev", &[]);
+    let command: &[&str] = &["--no-default-features", "--features", "sled"];
+    for (package, features) in [
+        ("netabase_tests", &[][..]),
+        ("nix_store", &[]),
+        ("netabase_cli", command),
+    ] {
+        let tree = tree(package, "normal,build,dev", features);
         let libp2p = tree.into_iter().filter(|name| name.starts_with("libp2p"));
         files::none(&format!("in the tree of {package}"), libp2p);
     }

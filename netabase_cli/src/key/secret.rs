@@ -14,7 +14,7 @@ use crate::key::KeyError;
 pub(super) const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// Reads a secret key; `-` stands for standard input.
-pub(super) fn read(path: &Path) -> Result<SecretKey, KeyError> {
+pub(crate) fn read(path: &Path) -> Result<SecretKey, KeyError> {
     let text = read_text(path)?;
     text.trim().parse().map_err(|source| KeyError::Secret {
         place: place(path),

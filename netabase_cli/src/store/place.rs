@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use nix_core::store_path::{HASH_PART_LEN, StorePath};
+use nix_core::store_path::{HASH_PART_LEN, StoreDir, StorePath};
+#[cfg(feature = "peers")]
+use nix_store::local::StoreLayout;
 use nix_store::{
     local::{LocalOptions, LocalReference, LocalStore},
     store::ReadStore,
@@ -67,6 +69,12 @@ impl Adding {
 }
 
 impl StorePlace {
+    /// Returns where the files of the store lie.
+    #[cfg(feature = "peers")]
+    pub(crate) fn layout(&self) -> &StoreLayout {
+        &self.store.layout
+    }
+
     /// Opens the store for reading and writing, and makes it where there is none.
     pub(crate) fn open(&self) -> Result<LocalStore> {
         open(&self.store, self.store.read_only)
@@ -116,8 +124,13 @@ pub(crate) fn find<S: ReadStore + ?Sized>(store: &S, text: &str) -> Result<Store
 
 /// Returns the path that a text names in full or by base name, valid or not.
 pub(crate) fn named<S: ReadStore + ?Sized>(store: &S, text: &str) -> Result<StorePath> {
+    path_of(store.store_dir(), text)
+}
+
+/// Returns the path of a store directory that a text names in full or by base name.
+pub(crate) fn path_of(dir: &StoreDir, text: &str) -> Result<StorePath> {
     let path = if text.contains('/') {
-        store.store_dir().parse(text)
+        dir.parse(text)
     } else {
         StorePath::from_base_name(text)
     };

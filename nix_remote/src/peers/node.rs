@@ -35,6 +35,7 @@ mod serving;
 mod shares;
 mod spool;
 mod task;
+mod totals;
 mod writer;
 
 use std::{sync::Arc, time::SystemTime};
@@ -53,6 +54,7 @@ pub use self::{
     error::{AnnounceError, FetchError, FindError, NodeError, ObjectError, Stopped},
     handle::{DownloadStatus, Fetched, NodeHandle, Status},
     serving::Served,
+    totals::Totals,
 };
 use self::{
     behaviour::Speech,

@@ -287,6 +287,7 @@ impl Task {
         let Some(active) = self.fetching.active.remove(root) else {
             return;
         };
+        self.totals.ended(active.status(), result.is_ok());
         tracing::debug!(root = %hex(root), is_there = result.is_ok(), "a download ended");
         self.requests.retain(|_, (of, _)| of != root);
         if result.is_ok() {

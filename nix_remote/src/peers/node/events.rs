@@ -131,6 +131,9 @@ impl Task {
         response: Result<Response, Failure>,
     ) {
         if let Some((root, id)) = self.requests.remove(&request) {
+            if let Ok(response) = &response {
+                self.totals.received(peer, response);
+            }
             let now = self.now();
             self.fetching.on_response(&root, peer, id, response, now);
         }

@@ -181,6 +181,7 @@ impl Task {
     }
 
     fn found(&mut self, path: &StorePath, outcome: &Outcome<PeerId>) {
+        self.totals.looked_up(outcome);
         for waiter in self.finding.waiting.remove(path).unwrap_or_default() {
             let result = match outcome {
                 Outcome::Found(found) => Ok((**found).clone()),

@@ -11,6 +11,7 @@ use super::{
     announcing::RoundCounts,
     error::{AnnounceError, FetchError, FindError, Stopped},
     serving::Served,
+    totals::Totals,
 };
 use crate::peers::{
     lookup::Found,
@@ -76,6 +77,8 @@ pub struct Status {
     pub inbound: InboundMetrics,
     /// How its own announcements go.
     pub republish: RepublishMetrics,
+    /// What it has done since it started.
+    pub totals: Totals,
 }
 
 /// How a download is.

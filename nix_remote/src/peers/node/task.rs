@@ -35,6 +35,7 @@ use super::{
     serving::Served,
     shares::{ReadError, Reader, Shared, Shares, Source, Views},
     spool::Spool,
+    totals::Totals,
 };
 use crate::peers::transfer::{GroupSet, ReadId, RequestId, Response, Server};
 
@@ -98,6 +99,7 @@ pub(super) struct Task {
     pub(super) inbound: Inbound,
     pub(super) database: Database,
     pub(super) known: Known,
+    pub(super) totals: Totals,
     saving: Option<JoinHandle<()>>,
     save_at: Instant,
     republish_at: Option<Instant>,
@@ -147,6 +149,7 @@ impl Task {
             inbound: parts.inbound,
             database: parts.database,
             known: parts.known,
+            totals: Totals::default(),
             saving: None,
             save_at: started + SAVE_EVERY,
             republish_at: None,
@@ -212,6 +215,7 @@ impl Task {
         }
         speech.kad.remove_peer(&peer);
         self.known.forget(&peer);
+        self.totals.banned(&peer);
         self.bans.push_back(peer);
         if self.bans.len() > BANS_MAX
             && let Some(first) = self.bans.pop_front()
@@ -320,6 +324,7 @@ impl Task {
             records: self.records.health().records,
             inbound: self.inbound.metrics(),
             republish: self.republisher.metrics(Instant::now(), &self.records),
+            totals: self.totals.clone(),
         }
     }
 

@@ -1,0 +1,111 @@
+//! Why something was not found or fetched, for those who asked, and what they can do.
+
+use nix_core::{
+    signature::TrustedKeys,
+    store_path::{StoreDir, StorePath},
+};
+use nix_remote::peers::{
+    lookup::ClosureError,
+    node::{FetchError, FindError, ObjectError, Status, Stopped},
+};
+
+use super::protocol::{Failure, Kind, Refusal};
+use crate::error::with_causes;
+
+/// Says that the node has ended.
+pub(super) fn stopped(error: Stopped) -> Refusal {
+    Refusal::new(Kind::Ended, error.to_string())
+}
+
+/// Says why a path was not found, by what the node knows of its peers.
+pub(super) fn not_found(error: FindError, around: &Status, trusted: &TrustedKeys) -> Refusal {
+    match error {
+        FindError::Busy => Refusal::new(Kind::Busy, error.to_string()).advise("try again later"),
+        FindError::Stopped(error) => stopped(error),
+        _ if around.connected.is_empty() => no_peers(around),
+        FindError::Absent | FindError::KnownAbsent => not_announced(error.to_string(), trusted),
+        _ => Refusal::new(Kind::Unanswered, error.to_string()).advise("try again later"),
+    }
+}
+
+/// Says for each path why it was not fetched; fails where that is not about paths.
+pub(super) fn failures(
+    error: FetchError,
+    dir: &StoreDir,
+    around: &Status,
+    trusted: &TrustedKeys,
+) -> Result<Vec<Failure>, Refusal> {
+    let failure = |path: &StorePath, why| Failure {
+        path: dir.display(path).to_string(),
+        why,
+    };
+    match error {
+        FetchError::Closure(ClosureError::Unresolved { paths }) => {
+            let why = unresolved(around, trusted);
+            Ok(paths
+                .iter()
+                .map(|path| failure(path, why.clone()))
+                .collect())
+        }
+        FetchError::Objects { failed } => {
+            let all = failed.iter();
+            Ok(all
+                .map(|(path, error)| failure(path, object(error)))
+                .collect())
+        }
+        FetchError::Closure(error) => Err(Refusal::new(Kind::Closure, with_causes(&error))),
+        FetchError::Busy => {
+            Err(Refusal::new(Kind::Busy, error.to_string()).advise("try again later"))
+        }
+        FetchError::Stopped(error) => Err(stopped(error)),
+        _ => Err(Refusal::new(Kind::Node, with_causes(&error))),
+    }
+}
+
+fn no_peers(around: &Status) -> Refusal {
+    let message = if around.known_peers == 0 {
+        "no peer is known".to_owned()
+    } else {
+        format!("none of {} known peers can be reached", around.known_peers)
+    };
+    Refusal::new(Kind::NoPeers, message)
+        .advise("give the address of one that runs by --bootstrap, as its `peer run` prints it")
+}
+
+fn unresolved(around: &Status, trusted: &TrustedKeys) -> Refusal {
+    if around.connected.is_empty() {
+        return no_peers(around);
+    }
+    not_announced("nobody who is believed announces it", trusted)
+}
+
+fn not_announced(message: impl Into<String>, trusted: &TrustedKeys) -> Refusal {
+    let advice = match trusted.len() {
+        0 => "without --trusted-key only content-addressed paths are believed".to_owned(),
+        1 => "its announcement must be signed by the trusted key, or it be content-addressed"
+            .to_owned(),
+        keys => format!(
+            "its announcement must be signed by one of the {keys} trusted keys, or it be \
+             content-addressed"
+        ),
+    };
+    Refusal::new(Kind::NotAnnounced, message).advise(advice)
+}
+
+/// Says why one object was not fetched or added.
+fn object(error: &ObjectError) -> Refusal {
+    let message = with_causes(error);
+    match error {
+        ObjectError::Stalled(_) => Refusal::new(Kind::Sources, message)
+            .advise("fetch again when they are back: what was downloaded is kept"),
+        ObjectError::NarHash { .. } => Refusal::new(Kind::NarHash, message)
+            .advise("whoever signed the announcement is wrong or lies"),
+        ObjectError::Needs => Refusal::new(Kind::Needs, message),
+        ObjectError::Size(_) => Refusal::new(Kind::Sources, message),
+        ObjectError::Store(_) => Refusal::new(Kind::Store, message),
+        ObjectError::Spool(_) => {
+            Refusal::new(Kind::Store, message).advise("see to the disk of the node's folder")
+        }
+        _ => Refusal::new(Kind::Node, message),
+    }
+}

@@ -1,0 +1,309 @@
+//! What commands and the node of a store say to each other: lines of JSON on a socket.
+//!
+//! A command sends one request a line. The node answers each with any number of lines of progress
+//! and one last line. A request names the version of the protocol; the node refuses another one.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the protocol.
+pub(super) const VERSION: u32 = 1;
+
+/// How many bytes a request may have: those of 4,096 paths.
+pub(super) const REQUEST_BYTES_MAX: u64 = 1 << 20;
+
+/// How many bytes a line of an answer may have: those of a closure of 65,536 paths.
+pub(super) const ANSWER_BYTES_MAX: u64 = 32 << 20;
+
+/// A line that a command sends.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Line {
+    pub(super) version: u32,
+    #[serde(flatten)]
+    pub(super) request: Request,
+}
+
+/// What a node is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "camelCase")]
+pub(super) enum Request {
+    /// How it is.
+    Status,
+    /// What is announced of a path.
+    Find { path: String },
+    /// To have paths and all that they refer to in the store.
+    Fetch { paths: Vec<String> },
+}
+
+/// A line that a node sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "camelCase")]
+pub(super) enum Answer {
+    /// Not the last line: how far it is.
+    Progress(Progress),
+    Status(Box<StatusReport>),
+    Found(Box<FindReport>),
+    Fetched(FetchReport),
+    Refused(Refusal),
+}
+
+/// How far a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Progress {
+    pub(super) lookups: usize,
+    pub(super) downloads: Vec<DownloadReport>,
+}
+
+/// How far a download is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DownloadReport {
+    pub(super) path: String,
+    pub(super) bytes: u64,
+    pub(super) bytes_held: u64,
+    pub(super) bytes_verified: u64,
+    pub(super) bytes_wasted: u64,
+    pub(super) sources: usize,
+}
+
+/// What came of a fetch.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FetchReport {
+    /// The paths that the store did not have before; none where something failed.
+    pub(super) added: Vec<String>,
+    /// The bytes of their archives.
+    pub(super) bytes: u64,
+    pub(super) seconds: f64,
+    /// The peers that sent something meanwhile.
+    pub(super) sources: Vec<String>,
+    pub(super) failed: Vec<Failure>,
+}
+
+/// Why a path was not fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Failure {
+    pub(super) path: String,
+    #[serde(flatten)]
+    pub(super) why: Refusal,
+}
+
+/// Why something was not done, and what may help.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    pub(super) kind: Kind,
+    pub(super) message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) advice: Option<String>,
+}
+
+/// The kinds of refusals, by which programs tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Kind {
+    /// The request is not understood.
+    Request,
+    /// The protocol has another version.
+    Version,
+    /// A text is no store path.
+    Path,
+    /// There is nobody to ask.
+    NoPeers,
+    /// Nobody who is believed announces the path.
+    NotAnnounced,
+    /// Nobody answered in time.
+    Unanswered,
+    /// The closure cannot be had as a whole.
+    Closure,
+    /// The peers that are said to have the archive do not send it.
+    Sources,
+    /// The archive is not what was announced.
+    NarHash,
+    /// The store did not take it, or cannot be read.
+    Store,
+    /// Something that it refers to is missing.
+    Needs,
+    /// There is too much to do.
+    Busy,
+    /// The node ends.
+    Ended,
+    /// The node failed.
+    Node,
+}
+
+/// How a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StatusReport {
+    pub(super) id: String,
+    pub(super) version: String,
+    pub(super) process: u32,
+    pub(super) uptime_seconds: u64,
+    pub(super) announces_with: String,
+    pub(super) trusted_keys: Vec<String>,
+    pub(super) metrics: Option<String>,
+    /// Each with the name of the node.
+    pub(super) listeners: Vec<String>,
+    pub(super) connected: Vec<String>,
+    pub(super) known_peers: usize,
+    pub(super) banned_peers: usize,
+    pub(super) shared: usize,
+    pub(super) records: usize,
+    pub(super) announcements: AnnouncementCounts,
+    pub(super) inbound: InboundCounts,
+    pub(super) lookups: usize,
+    pub(super) downloads: Vec<DownloadReport>,
+    pub(super) bytes_verified: u64,
+    pub(super) bytes_wasted: u64,
+    pub(super) bytes_served: u64,
+}
+
+/// How a node's own announcements go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AnnouncementCounts {
+    pub(super) succeeded: u64,
+    pub(super) failed: u64,
+    pub(super) overdue: usize,
+}
+
+/// What became of records that others sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct InboundCounts {
+    pub(super) accepted: u64,
+    pub(super) refused: u64,
+    pub(super) dropped: u64,
+}
+
+/// What is announced of a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FindReport {
+    pub(super) path: String,
+    /// The one that is gone by comes first.
+    pub(super) announcements: Vec<AnnouncementReport>,
+    /// Who is said to have the archive of the first one.
+    pub(super) providers: Vec<String>,
+    pub(super) contradictions: Vec<ContradictionReport>,
+}
+
+/// An announcement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AnnouncementReport {
+    /// The public key, and the name by which it is trusted.
+    pub(super) signer: String,
+    pub(super) trusted_as: Option<String>,
+    /// Where the path follows from it.
+    pub(super) content_address: Option<String>,
+    pub(super) nar_hash: String,
+    pub(super) nar_size: u64,
+    pub(super) blake3_root: String,
+    /// Nothing where there are too many to be listed.
+    pub(super) references: Option<Vec<String>>,
+    pub(super) signatures: Vec<String>,
+    pub(super) sequence: u64,
+    pub(super) issued_at: u64,
+    pub(super) not_after: u64,
+}
+
+/// Two announcements that cannot both be true, with the bytes by which anybody can check who said
+/// so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ContradictionReport {
+    /// Whether one signer said both.
+    pub(super) is_equivocation: bool,
+    pub(super) evidence: Vec<Evidence>,
+}
+
+/// An announcement as it stands in the DHT, in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Evidence {
+    pub(super) says: AnnouncementReport,
+    pub(super) key: String,
+    pub(super) value: String,
+}
+
+impl Refusal {
+    pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            advice: None,
+        }
+    }
+
+    pub(super) fn advise(self, advice: impl Into<String>) -> Self {
+        let advice = Some(advice.into());
+        Self { advice, ..self }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.advice {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns a number of things, of which the word names one.
+pub(super) fn count(number: usize, word: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{number} {word}{end}")
+}
+
+/// Reads a request.
+pub(super) fn parse(line: &[u8]) -> Result<Request, Refusal> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+
+    let malformed = |error: serde_json::Error| Refusal::new(Kind::Request, error.to_string());
+    let Version { version } = serde_json::from_slice(line).map_err(malformed)?;
+    if version != VERSION {
+        let message = format!("the node speaks version {VERSION} of the protocol, not {version}");
+        return Err(Refusal::new(Kind::Version, message));
+    }
+    let line: Line = serde_json::from_slice(line).map_err(malformed)?;
+    Ok(line.request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_as_it_is_written() {
+        let request = Request::Fetch {
+            paths: vec!["/nix/store/x".to_owned()],
+        };
+        let line = Line {
+            version: VERSION,
+            request: request.clone(),
+        };
+        let text = serde_json::to_string(&line).unwrap();
+        assert_eq!(
+            text,
+            r#"{"version":1,"request":"fetch","paths":["/nix/store/x"]}"#
+        );
+        assert_eq!(parse(text.as_bytes()), Ok(request));
+    }
+
+    #[test]
+    fn another_version_and_what_is_no_request_are_refused_by_kind() {
+        let kind = |line: &[u8]| parse(line).unwrap_err().kind;
+        assert_eq!(kind(br#"{"version":2,"request":"dance"}"#), Kind::Version);
+        assert_eq!(kind(br#"{"version":1,"request":"dance"}"#), Kind::Request);
+        assert_eq!(kind(br#"{"request":"status"}"#), Kind::Request);
+        assert_eq!(kind(br#"{"version":1}"#), Kind::Request);
+        assert_eq!(kind(b"\xff"), Kind::Request);
+        assert_eq!(kind(&[b'['; 100_000]), Kind::Request);
+    }
+}

@@ -1,0 +1,74 @@
+//! What a node has done since it started.
+
+use std::collections::BTreeMap;
+
+use libp2p::PeerId;
+
+use super::handle::DownloadStatus;
+use crate::peers::{lookup::Outcome, transfer::Response};
+
+/// How many peers' bytes are told apart; those of others count as nobody's.
+const SOURCES_MAX: usize = 4096;
+
+/// What a node has done since it started.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Bytes of archives that were verified and written, by downloads that have ended.
+    pub verified_bytes: u64,
+    /// Bytes that those downloads received in vain.
+    pub wasted_bytes: u64,
+    /// Downloads that have ended with the archive.
+    pub downloads_done: u64,
+    /// Downloads that have ended without it.
+    pub downloads_failed: u64,
+    /// Lookups that have found something.
+    pub lookups_found: u64,
+    /// Lookups after which it is known that nobody announces the path.
+    pub lookups_absent: u64,
+    /// Lookups that were not answered.
+    pub lookups_unanswered: u64,
+    /// Bytes of proofs by the peers that sent them, those apart that were banned.
+    pub received_bytes: BTreeMap<PeerId, u64>,
+}
+
+impl Totals {
+    pub(super) fn received(&mut self, peer: PeerId, response: &Response) {
+        let Response::Proof(proof) = response else {
+            return;
+        };
+        let has_room = self.received_bytes.len() < SOURCES_MAX;
+        if has_room || self.received_bytes.contains_key(&peer) {
+            *self.received_bytes.entry(peer).or_default() += bytes(proof);
+        }
+    }
+
+    pub(super) fn banned(&mut self, peer: &PeerId) {
+        self.received_bytes.remove(peer);
+    }
+
+    /// Takes note of a download that has ended; it has no status where it had not begun.
+    pub(super) fn ended(&mut self, download: Option<DownloadStatus>, is_done: bool) {
+        if let Some(download) = download {
+            self.verified_bytes += download.counts.verified_bytes;
+            self.wasted_bytes += download.counts.wasted_bytes + download.counts.late_bytes;
+        }
+        if is_done {
+            self.downloads_done += 1;
+        } else {
+            self.downloads_failed += 1;
+        }
+    }
+
+    pub(super) fn looked_up<P>(&mut self, outcome: &Outcome<P>) {
+        match outcome {
+            Outcome::Found(_) => self.lookups_found += 1,
+            Outcome::Absent => self.lookups_absent += 1,
+            Outcome::Unanswered => self.lookups_unanswered += 1,
+        }
+    }
+}
+
+fn bytes(proof: &[u8]) -> u64 {
+    u64::try_from(proof.len()).unwrap_or(u64::MAX)
+}
