@@ -22,7 +22,8 @@ use tokio::{
 };
 
 use super::{
-    explain, find,
+    explain::{self, Around},
+    find,
     protocol::{
         AnnouncementCounts, Answer, DownloadReport, FetchReport, InboundCounts, Kind, Progress,
         Refusal, Request, StatusReport,
@@ -38,6 +39,8 @@ pub(super) struct Answering {
     pub(super) node: NodeHandle,
     pub(super) store: LocalStore,
     pub(super) trusted: TrustedKeys,
+    /// How many peers the node was told to begin with.
+    pub(super) bootstrap: usize,
     pub(super) announces_with: PublicKey,
     /// Where metrics are served.
     pub(super) metrics: Option<String>,
@@ -69,8 +72,8 @@ impl Answering {
                 Ok(Answer::Found(Box::new(report)))
             }
             Err(error) => {
-                let around = self.node.status().await.map_err(explain::stopped)?;
-                Err(explain::not_found(error, &around, &self.trusted))
+                let status = self.node.status().await.map_err(explain::stopped)?;
+                Err(explain::not_found(error, &self.around(&status)))
             }
         }
     }
@@ -87,7 +90,7 @@ impl Answering {
         let mut report = match fetched {
             Ok(fetched) => self.added(fetched).await?,
             Err(error) => FetchReport {
-                failed: explain::failures(error, self.store.store_dir(), &after, &self.trusted)?,
+                failed: explain::failures(error, self.store.store_dir(), &self.around(&after))?,
                 ..FetchReport::default()
             },
         };
@@ -128,6 +131,14 @@ impl Answering {
             bytes,
             ..FetchReport::default()
         })
+    }
+
+    fn around<'a>(&'a self, status: &'a Status) -> Around<'a> {
+        Around {
+            status,
+            trusted: &self.trusted,
+            bootstrap: self.bootstrap,
+        }
     }
 
     fn parse(&self, path: &str) -> Result<StorePath, Refusal> {

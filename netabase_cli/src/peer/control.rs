@@ -21,11 +21,14 @@ use super::{
     socket,
 };
 
-/// How many commands are connected at a time.
+/// How many commands are connected at a time; others wait.
 const CONNECTIONS_MAX: usize = 16;
 
-/// How long a command may take to send a request, and to read a line.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a command may take to send its next request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long it may take to read a line.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long to wait where the system has no more connections.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -73,7 +76,7 @@ pub(super) async fn serve(listener: UnixListener, answering: Arc<Answering>) {
 async fn talk(stream: UnixStream, answering: &Answering) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut reading = BufReader::new(reading);
-    while let Some(request) = timeout(PATIENCE, read(&mut reading)).await?? {
+    while let Some(request) = timeout(REQUEST_TIMEOUT, read(&mut reading)).await?? {
         let is_understood = request.is_ok();
         match request {
             Ok(request) => answer(&mut writing, answering, request).await?,
@@ -122,5 +125,5 @@ async fn answer(
 async fn send(to: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer).map_err(io::Error::other)?;
     line.push(b'\n');
-    timeout(PATIENCE, to.write_all(&line)).await?
+    timeout(ANSWER_TIMEOUT, to.write_all(&line)).await?
 }

@@ -12,18 +12,28 @@ use nix_remote::peers::{
 use super::protocol::{Failure, Kind, Refusal};
 use crate::error::with_causes;
 
+/// What a node knows of its peers, and whom it believes.
+pub(super) struct Around<'a> {
+    pub(super) status: &'a Status,
+    pub(super) trusted: &'a TrustedKeys,
+    /// How many peers it was told to begin with.
+    pub(super) bootstrap: usize,
+}
+
 /// Says that the node has ended.
 pub(super) fn stopped(error: Stopped) -> Refusal {
     Refusal::new(Kind::Ended, error.to_string())
 }
 
-/// Says why a path was not found, by what the node knows of its peers.
-pub(super) fn not_found(error: FindError, around: &Status, trusted: &TrustedKeys) -> Refusal {
+/// Says why a path was not found.
+pub(super) fn not_found(error: FindError, around: &Around<'_>) -> Refusal {
     match error {
         FindError::Busy => Refusal::new(Kind::Busy, error.to_string()).advise("try again later"),
         FindError::Stopped(error) => stopped(error),
-        _ if around.connected.is_empty() => no_peers(around),
-        FindError::Absent | FindError::KnownAbsent => not_announced(error.to_string(), trusted),
+        _ if around.status.connected.is_empty() => no_peers(around),
+        FindError::Absent | FindError::KnownAbsent => {
+            not_announced(error.to_string(), around.trusted)
+        }
         _ => Refusal::new(Kind::Unanswered, error.to_string()).advise("try again later"),
     }
 }
@@ -32,8 +42,7 @@ pub(super) fn not_found(error: FindError, around: &Status, trusted: &TrustedKeys
 pub(super) fn failures(
     error: FetchError,
     dir: &StoreDir,
-    around: &Status,
-    trusted: &TrustedKeys,
+    around: &Around<'_>,
 ) -> Result<Vec<Failure>, Refusal> {
     let failure = |path: &StorePath, why| Failure {
         path: dir.display(path).to_string(),
@@ -41,7 +50,7 @@ pub(super) fn failures(
     };
     match error {
         FetchError::Closure(ClosureError::Unresolved { paths }) => {
-            let why = unresolved(around, trusted);
+            let why = unresolved(around);
             Ok(paths
                 .iter()
                 .map(|path| failure(path, why.clone()))
@@ -62,21 +71,22 @@ pub(super) fn failures(
     }
 }
 
-fn no_peers(around: &Status) -> Refusal {
-    let message = if around.known_peers == 0 {
-        "no peer is known".to_owned()
-    } else {
-        format!("none of {} known peers can be reached", around.known_peers)
+fn no_peers(around: &Around<'_>) -> Refusal {
+    let known = around.status.known_peers.max(around.bootstrap);
+    let message = match known {
+        0 => "no peer is known".to_owned(),
+        1 => "the one peer that is known cannot be reached".to_owned(),
+        known => format!("none of {known} peers that are known can be reached"),
     };
     Refusal::new(Kind::NoPeers, message)
         .advise("give the address of one that runs by --bootstrap, as its `peer run` prints it")
 }
 
-fn unresolved(around: &Status, trusted: &TrustedKeys) -> Refusal {
-    if around.connected.is_empty() {
+fn unresolved(around: &Around<'_>) -> Refusal {
+    if around.status.connected.is_empty() {
         return no_peers(around);
     }
-    not_announced("nobody who is believed announces it", trusted)
+    not_announced("nobody who is believed announces it", around.trusted)
 }
 
 fn not_announced(message: impl Into<String>, trusted: &TrustedKeys) -> Refusal {

@@ -100,12 +100,13 @@ pub(super) fn answering(
     store: LocalStore,
     announces_with: PublicKey,
 ) -> Result<Answering, PeerError> {
-    let trusted = config.trusted.clone();
+    let (trusted, bootstrap) = (config.trusted.clone(), config.bootstrap.len());
     let node = Node::start(config, store.clone())?;
     Ok(Answering {
         node,
         store,
         trusted,
+        bootstrap,
         announces_with,
         metrics: None,
         started: Instant::now(),

@@ -25,6 +25,34 @@ fn there_is_a_manual_page_for_every_command() {
 }
 
 #[test]
+#[cfg(feature = "peers")]
+fn peer_has_pages_completions_and_examples() {
+    let place = Place::new();
+    let folder = place.path("man");
+    ok(&["man", "--dir", &folder]);
+    let script = ok(&["completions", "bash"]);
+    for (name, option) in [
+        ("run", "announce"),
+        ("fetch", "trusted-key"),
+        ("find", "bootstrap"),
+        ("status", "json"),
+    ] {
+        let page = std::fs::read_to_string(format!("{folder}/netabase-peer-{name}.1")).expect(name);
+        assert!(page.contains(&option.replace('-', "\\-")), "{page}");
+        assert!(
+            script.contains(&format!("netabase__subcmd__peer__subcmd__{name}")),
+            "{name}"
+        );
+        let help = ok(&["peer", name, "--help"]);
+        let example = help.split_once("\nExample").expect(name).1;
+        assert!(
+            example.contains(&format!("netabase peer {name} ")),
+            "{help}"
+        );
+    }
+}
+
+#[test]
 fn hash_nar_and_drv_show_an_example_of_each_use() {
     for (command, uses) in [
         ("hash", &["path", "file", "string", "convert"][..]),

@@ -119,7 +119,10 @@ fn without_peers_each_path_is_refused_with_what_can_be_done() {
         "--bootstrap",
         gone,
     ]);
-    assert!(out.contains(": no peer is known"), "{out}");
+    assert!(
+        out.contains(": the one peer that is known cannot be reached; "),
+        "{out}"
+    );
 }
 
 #[test]
