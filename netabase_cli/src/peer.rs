@@ -1,6 +1,5 @@
 //! `netabase peer`: store objects from other machines, and one's own for them.
 
-mod announce;
 mod answer;
 mod args;
 mod ask;
@@ -14,6 +13,7 @@ mod folder;
 mod identity;
 mod log;
 mod metrics;
+mod numbers;
 mod own;
 mod protocol;
 mod run;

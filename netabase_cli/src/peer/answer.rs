@@ -193,6 +193,10 @@ impl Answering {
             shared: status.shared,
             records: status.records,
             announcements: AnnouncementCounts {
+                objects: status.announcing.announced,
+                private: status.announcing.private,
+                refused: status.announcing.failed,
+                missing_roots: status.announcing.missing_roots,
                 succeeded: status.republish.succeeded,
                 failed: status.republish.failed,
                 overdue: status.republish.behind,
@@ -205,7 +209,7 @@ impl Answering {
             lookups,
             bytes_verified: all(status.totals.verified_bytes, |one| one.bytes_verified),
             bytes_wasted: all(status.totals.wasted_bytes, |one| one.bytes_wasted),
-            bytes_served: status.totals.served_bytes,
+            bytes_served: status.served.bytes,
             downloads,
         }
     }

@@ -2,11 +2,8 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use nix_core::{graph::GraphError, signature::SignatureError};
-use nix_remote::peers::{
-    announcement::PolicyError,
-    node::{NodeError, Stopped},
-};
+use nix_core::signature::SignatureError;
+use nix_remote::peers::node::{NodeError, Stopped};
 
 use super::{identity::IdentityError, protocol::Refusal};
 
@@ -70,10 +67,6 @@ pub(crate) enum PeerError {
     Refused(Refusal),
     #[error("{failed} of {wanted} paths cannot be had, each for the reason above")]
     NotFetched { failed: usize, wanted: usize },
-    #[error("see what may be announced")]
-    Policy(#[from] PolicyError),
-    #[error("see what may be announced")]
-    Graph(#[from] GraphError),
 }
 
 /// Writes which process, where that is known.

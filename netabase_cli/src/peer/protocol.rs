@@ -162,7 +162,16 @@ pub(super) struct StatusReport {
 
 /// How a node's own announcements go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct AnnouncementCounts {
+    /// Objects in the closures of the roots: those that are announced, those that are private, and
+    /// those that could not be.
+    pub(super) objects: usize,
+    pub(super) private: usize,
+    pub(super) refused: usize,
+    /// Roots that the store does not have any more.
+    pub(super) missing_roots: usize,
+    /// Records that were sent out.
     pub(super) succeeded: u64,
     pub(super) failed: u64,
     pub(super) overdue: usize,

@@ -11,14 +11,13 @@ use std::{
 
 use clap::Args;
 use libp2p::Multiaddr;
-use nix_core::{signature::PublicKey, store_path::StorePath};
+use nix_core::signature::PublicKey;
 use nix_remote::peers::node::{NodeConfig, NodeHandle};
 use nix_store::local::LocalStore;
 use tokio::{task::JoinSet, time::sleep};
 
 use super::{
     PeerError,
-    announce::keep_announced,
     answer::named,
     args::NodeArgs,
     control,
@@ -70,7 +69,6 @@ struct Plan {
     store: LocalStore,
     config: NodeConfig,
     announces_with: PublicKey,
-    roots: BTreeSet<StorePath>,
     metrics: Option<SocketAddr>,
 }
 
@@ -101,8 +99,8 @@ fn plan(args: &RunArgs, folder: Folder) -> Result<Plan> {
     config.listen.clone_from(&args.listen);
     let store = args.node.place.open()?;
     let roots = args.announce.iter().map(|text| find(&store, text));
+    config.roots = roots.collect::<Result<_>>()?;
     Ok(Plan {
-        roots: roots.collect::<Result<_>>()?,
         folder,
         store,
         config,
@@ -130,10 +128,6 @@ async fn serve(plan: Plan, out: &mut dyn Write) -> Result<(), PeerError> {
     tasks.spawn(control::serve(control, Arc::clone(&answering)));
     if let Some((listener, _)) = metrics {
         tasks.spawn(metrics::serve(listener, Arc::clone(&answering)));
-    }
-    if !plan.roots.is_empty() {
-        let answering = Arc::clone(&answering);
-        tasks.spawn(async move { keep_announced(&answering, plan.roots).await });
     }
     let ended = tokio::select! {
         error = print_addresses(&answering.node, out) => Err(error),

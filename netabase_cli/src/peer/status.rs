@@ -75,7 +75,14 @@ fn text(status: &StatusReport) -> String {
             count(status.records, "record")
         ),
         format!(
-            "announcements: {} made, {} failed, {} overdue",
+            "announces {}; {} private, {} failed, {} roots missing",
+            count(status.announcements.objects, "object"),
+            status.announcements.private,
+            status.announcements.refused,
+            status.announcements.missing_roots
+        ),
+        format!(
+            "announcements: {} sent, {} failed, {} overdue",
             status.announcements.succeeded,
             status.announcements.failed,
             status.announcements.overdue

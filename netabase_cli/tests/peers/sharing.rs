@@ -1,6 +1,6 @@
 //! Objects of a real Nix among processes.
 
-use std::{collections::BTreeSet, fs};
+use std::collections::BTreeSet;
 
 use crate::{
     nix::Nix,
@@ -103,10 +103,9 @@ fn what_no_trusted_key_signed_is_neither_announced_nor_believed() {
     // Without the key of those signatures nothing is known to be public.
     let node = nix.place.announce(&nix.root, &[large], &[]);
     assert_eq!(node.status()["shared"], 0);
-    let log = fs::read_to_string(format!("{}.log", nix.root)).unwrap();
-    assert!(log.contains("announced=0 private=2"), "{log}");
+    assert_eq!(node.status()["announcements"]["objects"], 0);
+    assert_eq!(node.status()["announcements"]["private"], 2);
     node.terminate();
-    fs::remove_file(format!("{}.log", nix.root)).unwrap();
 
     let node = nix
         .place

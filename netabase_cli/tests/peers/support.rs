@@ -132,8 +132,8 @@ impl Place {
         let arguments: Vec<_> = roots.chain(more.iter().copied()).collect();
         let node = self.run(store, &arguments);
         wait_for("announcements", || {
-            let log = fs::read_to_string(format!("{store}.log")).ok()?;
-            log.contains("the roots are announced").then_some(())
+            let round = &node.status()["announcements"];
+            (round["objects"] != 0 || round["private"] != 0).then_some(())
         });
         node
     }
