@@ -91,5 +91,9 @@ fn tour<B: Backend>(store: &Store<StoreDefinition, B>, place: &str) -> Result {
         "\nLoaded in {loaded:.1?}, all of it in {:.1?}",
         start.elapsed()
     );
+    println!(
+        "Peers that share such objects: \
+         cargo run --release --features peers --example share_store_objects"
+    );
     Ok(())
 }

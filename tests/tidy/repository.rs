@@ -61,7 +61,7 @@ fn no_file_is_larger_than_512_kib() {
 }
 
 #[test]
-fn ci_runs_the_two_commands_that_the_readme_begins_with() {
+fn ci_runs_the_three_commands_that_the_readme_begins_with() {
     let readme = files::text("README.md");
     let first = readme.split("```").nth(1).expect("a block of commands");
     let commands: Vec<_> = first
@@ -72,6 +72,7 @@ fn ci_runs_the_two_commands_that_the_readme_begins_with() {
     let expected = [
         "cargo run --release --example quickstart",
         "cargo test --workspace",
+        "cargo run --release --features peers --example share_store_objects",
     ];
     assert_eq!(commands, expected);
     let script = files::text(".ci/run");
