@@ -1,11 +1,18 @@
 //! What nodes promise: messages have exact limits, records of others are judged, and what one node
-//! announces another finds, fetches and adds.
+//! announces another finds, fetches and adds, whatever hostile peers say and do meanwhile.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod codec;
+mod hostile;
+mod hostile_downloads;
+mod hostile_records;
+mod hostile_streams;
 mod meeting;
 mod pair;
+mod private;
+mod raw;
 mod rules;
+mod seeds;
 mod sharing;
 mod support;

@@ -14,31 +14,13 @@ use libp2p::{
 use nix_core::{hash::Sha256, path_info::PathInfo, signature::SecretKey, store_path::StoreDir};
 use nix_remote::peers::{
     announcement::{Announcement, Object, Statement, Term},
-    node::{FindError, Node, NodeConfig},
+    node::FindError,
 };
 use tokio::time::timeout;
 
 use crate::support::{
-    PATIENCE, Peer, add, address, archive, key, new_folder, open_store, start, until,
+    PATIENCE, Peer, add, address, archive, key, new_folder, start, start_with, until,
 };
-
-fn start_in(
-    network: &str,
-    folder: tempfile::TempDir,
-    change: impl FnOnce(&mut NodeConfig),
-) -> Peer {
-    let store = open_store(&folder.path().join("root"));
-    let identity = Keypair::generate_ed25519();
-    let mut config = NodeConfig::new(network, identity, folder.path().join("node"));
-    config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-    change(&mut config);
-    let node = Node::start(config, store.clone()).unwrap();
-    Peer {
-        store,
-        node,
-        folder,
-    }
-}
 
 #[tokio::test]
 async fn addresses_of_peers_outlive_a_node_and_lead_it_back() {
@@ -47,7 +29,7 @@ async fn addresses_of_peers_outlive_a_node_and_lead_it_back() {
     let announced = timeout(PATIENCE, first.node.announce(&path)).await.unwrap();
     announced.unwrap();
     let second = start(new_folder(), vec![address(&first).await], None);
-    until(&second, |status| status.known_peers == 1).await;
+    until(&second.node, |status| status.known_peers == 1).await;
     second.node.shutdown().await.unwrap();
 
     let again = start(second.folder, Vec::new(), None);
@@ -64,13 +46,16 @@ async fn nodes_of_another_network_are_strangers() {
     let announced = timeout(PATIENCE, first.node.announce(&path)).await.unwrap();
     announced.unwrap();
     let bootstrap = vec![address(&first).await];
-    let other = start_in("other", new_folder(), |config| config.bootstrap = bootstrap);
+    let other = start_with(new_folder(), |config| {
+        config.network = "other".to_owned();
+        config.bootstrap = bootstrap;
+    });
     let found = timeout(PATIENCE, other.node.find(&path)).await.unwrap();
     assert!(matches!(
         found,
         Err(FindError::Unanswered | FindError::Absent)
     ));
-    until(&other, |status| status.connected.is_empty()).await;
+    until(&other.node, |status| status.connected.is_empty()).await;
     assert_eq!(other.node.status().await.unwrap().known_peers, 0);
     assert_eq!(first.node.status().await.unwrap().known_peers, 0);
     first.node.shutdown().await.unwrap();
@@ -79,7 +64,7 @@ async fn nodes_of_another_network_are_strangers() {
 
 #[tokio::test]
 async fn who_is_not_on_the_list_is_not_spoken_to() {
-    let first = start_in("test", new_folder(), |config| {
+    let first = start_with(new_folder(), |config| {
         config.allowed = Some([PeerId::random()].into());
     });
     let second = start(new_folder(), vec![address(&first).await], None);
@@ -185,7 +170,7 @@ async fn where_a_trusted_signer_is_wrong_the_word_of_another_is_tried() {
         timeout(PATIENCE, put(&mut swarm, &said)).await.unwrap();
     }
     let bootstrap = vec![address(&first).await];
-    let second = start_in("test", new_folder(), |config| {
+    let second = start_with(new_folder(), |config| {
         config.bootstrap = bootstrap;
         let keys = [8, 9].map(|seed| wrong_signer(seed).public_key().to_string());
         config.trusted = keys.join(" ").parse().unwrap();

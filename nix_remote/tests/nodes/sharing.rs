@@ -4,28 +4,21 @@ use std::{collections::BTreeSet, path::Path};
 
 use libp2p::{Multiaddr, identity::Keypair};
 use nix_core::store_path::StorePath;
-use nix_remote::peers::node::{FetchError, Node, NodeConfig};
+use nix_remote::peers::node::{FetchError, NodeConfig};
 use nix_store::store::WriteStore;
 use tokio::time::timeout;
 
 use crate::support::{
-    PATIENCE, Peer, add, address, archive, key, new_folder, open_store, start, until,
+    PATIENCE, Peer, add, address, archive, key, new_folder, open_store, start, start_with, until,
 };
 
-/// Starts a node that announces the closures of these paths, beside the store in a folder.
-fn start_with(folder: tempfile::TempDir, change: impl FnOnce(&mut NodeConfig)) -> Peer {
-    let store = open_store(&folder.path().join("root"));
-    let identity = Keypair::ed25519_from_bytes([3; 32]).unwrap();
-    let mut config = NodeConfig::new("test", identity, folder.path().join("node"));
-    config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-    config.key = Some(key());
-    change(&mut config);
-    let node = Node::start(config, store.clone()).unwrap();
-    Peer {
-        store,
-        node,
-        folder,
-    }
+/// Starts a node with one name and the key, whose configuration is changed before.
+fn start_seeder(folder: tempfile::TempDir, change: impl FnOnce(&mut NodeConfig)) -> Peer {
+    start_with(folder, |config| {
+        config.identity = Keypair::ed25519_from_bytes([3; 32]).unwrap();
+        config.key = Some(key());
+        change(config);
+    })
 }
 
 fn files(folder: &Path) -> BTreeSet<String> {
@@ -51,8 +44,8 @@ async fn the_closures_of_roots_are_announced_and_after_a_restart_again_without_h
     drop(store);
 
     let roots: BTreeSet<_> = [root.clone()].into();
-    let peer = start_with(folder, |config| config.roots = roots.clone());
-    until(&peer, |status| status.announcing.announced == 2).await;
+    let peer = start_seeder(folder, |config| config.roots = roots.clone());
+    until(&peer.node, |status| status.announcing.announced == 2).await;
     assert_eq!(files(peer.folder.path()), ["outboard".to_owned()].into());
     let second = fetch(address(&peer).await, &root).await;
     assert!(second.node.find(&other).await.is_err());
@@ -66,9 +59,9 @@ async fn the_closures_of_roots_are_announced_and_after_a_restart_again_without_h
         written.max().unwrap()
     };
     let before = written();
-    let again = start_with(peer.folder, |config| config.roots = roots);
+    let again = start_seeder(peer.folder, |config| config.roots = roots);
     assert_eq!(again.node.status().await.unwrap().shared, 2);
-    until(&again, |status| status.announcing.announced == 2).await;
+    until(&again.node, |status| status.announcing.announced == 2).await;
     assert_eq!(written(), before);
     let third = fetch(address(&again).await, &root).await;
     assert_eq!(
@@ -90,8 +83,8 @@ async fn an_object_that_was_deleted_is_not_shared_any_more() {
     let second = start(new_folder(), vec![address(&first).await], None);
     let refused = timeout(PATIENCE, second.node.fetch([path])).await.unwrap();
     assert!(matches!(refused, Err(FetchError::Objects { .. })));
-    until(&first, |status| status.shared == 0).await;
-    until(&first, |_| files(first.folder.path()).is_empty()).await;
+    until(&first.node, |status| status.shared == 0).await;
+    until(&first.node, |_| files(first.folder.path()).is_empty()).await;
     second.node.shutdown().await.unwrap();
     first.node.shutdown().await.unwrap();
 }
@@ -110,7 +103,7 @@ async fn objects_with_one_archive_are_all_fetched_and_one_that_is_deleted_leaves
 
     for is_shared in [true, false] {
         let bootstrap = vec![address(&first).await];
-        let second = start_with(new_folder(), |config| {
+        let second = start_seeder(new_folder(), |config| {
             config.bootstrap = bootstrap;
             config.share_fetched = is_shared;
         });
