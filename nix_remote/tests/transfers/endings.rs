@@ -77,6 +77,25 @@ fn what_is_written_is_committed_after_five_seconds_and_in_the_end() {
 }
 
 #[test]
+fn what_is_given_up_is_written_and_committed_and_nothing_is_asked_any_more() {
+    let blob = held(5 * GROUP);
+    let mut hand = Hand::new(&blob);
+    let sent = hand.begin(1);
+    let (peer, id, range) = sent[0];
+    let proof = hand.proof(range);
+    hand.download.on_response(&peer, id, proof, ms(20));
+    let held = hand.download.held().clone();
+    assert_eq!(held.len(), 1 + u32::from(range.count()));
+    let left = hand.download.give_up();
+    assert_eq!(written(&left), [(0, usize::from(range.count()) * GROUP)]);
+    assert_eq!(left.last(), Some(&Output::Commit { held: held.clone() }));
+    assert_eq!(left.len(), 2);
+
+    let resumed = Download::<u32>::resume(blob.blob, held, 1, ms(0)).unwrap();
+    assert!(resumed.give_up().is_empty());
+}
+
+#[test]
 fn what_is_written_is_committed_after_64_mib() {
     let blob = held(COMMIT_BYTES as usize + 40 * GROUP);
     let mut world = World::new(1, &blob);

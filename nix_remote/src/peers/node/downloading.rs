@@ -126,9 +126,24 @@ impl Active {
         }
     }
 
-    /// Ends the download; the thread writes what it was sent.
+    /// Ends the download so that it can be resumed: the thread writes and commits what is verified.
     pub(super) fn end(self) -> JoinHandle<()> {
-        self.writer
+        let left = self.download.map(Download::give_up).unwrap_or_default();
+        let left: Vec<_> = left
+            .into_iter()
+            .filter_map(|output| for_disk(output, self.nar_hash))
+            .collect();
+        tokio::spawn(async move {
+            for work in left {
+                if self.work.send(work).await.is_err() {
+                    // The thread has ended with an error, and said so.
+                    break;
+                }
+            }
+            drop(self.work);
+            // One that failed has said so.
+            let _ = self.writer.await;
+        })
     }
 
     /// Returns what is wanted whatever the download says.
@@ -328,6 +343,23 @@ impl Task {
                 None => return,
             }
         }
+    }
+}
+
+fn for_disk(output: Output<PeerId>, nar_hash: Sha256) -> Option<Work> {
+    match output {
+        Output::Write {
+            offset,
+            bytes,
+            outboard,
+        } => Some(Work::Write {
+            offset,
+            bytes,
+            outboard,
+        }),
+        Output::Commit { held } => Some(Work::Commit(held)),
+        Output::Finished => Some(Work::Finish(nar_hash)),
+        _ => None,
     }
 }
 

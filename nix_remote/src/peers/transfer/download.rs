@@ -344,6 +344,21 @@ impl<P: Clone + Ord> Download<P> {
         }
     }
 
+    /// Gives the download up; returns what is still to be written, and the commit of all that was
+    /// verified, so that no more is fetched again after a [`resume`](Self::resume) than was in
+    /// flight.
+    #[must_use]
+    pub fn give_up(mut self) -> Vec<Output<P>> {
+        self.commit();
+        let is_for_disk = |output: &Output<P>| match output {
+            Output::Write { .. } | Output::Commit { .. } | Output::Finished => true,
+            Output::Send { .. } | Output::Cancel { .. } => false,
+            Output::Ban { .. } | Output::Stalled(_) => false,
+        };
+        self.outputs.retain(is_for_disk);
+        self.outputs.into()
+    }
+
     pub(super) fn commit(&mut self) {
         if self.uncommitted.take().is_some() {
             let held = self.held.clone();
