@@ -5,8 +5,9 @@ use nix_store::store::ReadStore;
 
 use crate::{
     hostile::{Answers, Hostile, Role},
+    nodes::honest,
     raw::Reply,
-    seeds::{Seed, fetch_watched, honest},
+    seeds::{Seed, fetch_watched},
     support::{add, address, archive, new_folder, start},
 };
 

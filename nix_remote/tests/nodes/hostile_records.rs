@@ -12,9 +12,10 @@ use nix_store::store::ReadStore;
 
 use crate::{
     hostile::{Hostile, Role},
+    nodes::{start_with, status_when},
     raw::Reply,
     seeds::{Seed, fetch_watched, record_of, term},
-    support::{Peer, add, address, key, new_folder, open_store, start, start_with, until},
+    support::{Peer, add, address, key, new_folder, open_store, start, until},
 };
 
 /// What a signer says of an object; the signature is checked by those who take it.
@@ -88,7 +89,7 @@ fn unbelievable(seed: &Seed, info: &PathInfo) -> Vec<(Record, Reason)> {
 }
 
 fn node() -> Peer {
-    start_with(new_folder(), |config| {
+    start_with(|config| {
         config.trusted = key().public_key().to_string().parse().unwrap();
     })
 }
@@ -109,7 +110,7 @@ async fn forged_expired_early_and_oversized_records_are_not_kept() {
     for (record, _) in records {
         peer.put(node.node.id(), record);
     }
-    let status = until(&node.node, |status| status.inbound.refused_total() == count).await;
+    let status = status_when(&node.node, |status| status.inbound.refused_total() == count).await;
     assert_eq!((status.records, status.inbound.accepted), (0, 0));
     reasons.sort_by_key(|reason| *reason as usize);
     for of_reason in reasons.chunk_by(|left, right| left == right) {
@@ -118,7 +119,7 @@ async fn forged_expired_early_and_oversized_records_are_not_kept() {
     }
 
     peer.put(node.node.id(), seed.record(&info));
-    until(&node.node, |status| status.records == 1).await;
+    until(&node, |status| status.records == 1).await;
     node.node.shutdown().await.unwrap();
 }
 
@@ -132,12 +133,9 @@ async fn an_older_announcement_that_is_replayed_does_not_replace_the_newer_one()
     peer.meet(address(&node).await);
     let [old, new] = [1, 2].map(|sequence| signed(&info, term(sequence), &key()));
     peer.put(node.node.id(), record_of(&new));
-    until(&node.node, |status| status.records == 1).await;
+    until(&node, |status| status.records == 1).await;
     peer.put(node.node.id(), record_of(&old));
-    until(&node.node, |status| {
-        status.inbound.refused(Reason::Older) == 1
-    })
-    .await;
+    until(&node, |status| status.inbound.refused(Reason::Older) == 1).await;
 
     // Who asks two of whom one holds the old one back goes by the new one.
     let replaying = Hostile::start(Role {
@@ -146,7 +144,7 @@ async fn an_older_announcement_that_is_replayed_does_not_replace_the_newer_one()
     })
     .await;
     let bootstrap = vec![replaying.address.clone(), address(&node).await];
-    let asking = start_with(new_folder(), |config| {
+    let asking = start_with(|config| {
         config.trusted = key().public_key().to_string().parse().unwrap();
         config.bootstrap = bootstrap;
     });
@@ -168,7 +166,7 @@ async fn what_is_given_to_those_who_ask_is_not_believed_unless_it_proves_itself(
             ..Role::default()
         })
         .await;
-        let node = start_with(new_folder(), |config| {
+        let node = start_with(|config| {
             config.trusted = key().public_key().to_string().parse().unwrap();
             config.bootstrap = vec![peer.address.clone()];
         });

@@ -9,9 +9,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     hostile::{Answers, Hostile, Role},
+    nodes::{honest, start_with},
     raw::{Reply, Wire},
-    seeds::{Seed, fetch_watched, honest},
-    support::{PATIENCE, add, address, archive, key, new_folder, start, start_with},
+    seeds::{Seed, fetch_watched},
+    support::{PATIENCE, add, address, archive, key, new_folder, start},
 };
 
 /// Says to have everything, and answers every request for groups with the same.
@@ -102,7 +103,7 @@ async fn what_is_no_request_is_not_answered_and_others_are() {
 
 #[tokio::test]
 async fn requests_that_never_end_take_no_more_than_their_time_and_no_place_of_others() {
-    let first = start_with(new_folder(), |config| {
+    let first = start_with(|config| {
         config.key = Some(key());
         config.limits.request_timeout = Duration::from_secs(1);
         config.limits.streams_max = 8;

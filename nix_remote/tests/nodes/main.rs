@@ -5,12 +5,19 @@
 
 mod codec;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod hostile_connections;
 mod hostile_downloads;
+mod hostile_endings;
 mod hostile_records;
 mod hostile_streams;
+#[cfg(target_os = "linux")]
+mod large;
 mod meeting;
+mod nodes;
 mod pair;
 mod private;
+mod processes;
 mod raw;
 mod rules;
 mod seeds;

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use libp2p::{
     PeerId, StreamProtocol, Swarm, SwarmBuilder,
     futures::StreamExt,
-    identity::Keypair,
     kad::{self, Quorum, Record, store::MemoryStore},
     noise,
     swarm::SwarmEvent,
@@ -18,8 +17,9 @@ use nix_remote::peers::{
 };
 use tokio::time::timeout;
 
-use crate::support::{
-    PATIENCE, Peer, add, address, archive, key, new_folder, start, start_with, until,
+use crate::{
+    nodes::start_with,
+    support::{PATIENCE, Peer, add, address, archive, key, new_folder, start, until},
 };
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn addresses_of_peers_outlive_a_node_and_lead_it_back() {
     let announced = timeout(PATIENCE, first.node.announce(&path)).await.unwrap();
     announced.unwrap();
     let second = start(new_folder(), vec![address(&first).await], None);
-    until(&second.node, |status| status.known_peers == 1).await;
+    until(&second, |status| status.known_peers == 1).await;
     second.node.shutdown().await.unwrap();
 
     let again = start(second.folder, Vec::new(), None);
@@ -46,7 +46,7 @@ async fn nodes_of_another_network_are_strangers() {
     let announced = timeout(PATIENCE, first.node.announce(&path)).await.unwrap();
     announced.unwrap();
     let bootstrap = vec![address(&first).await];
-    let other = start_with(new_folder(), |config| {
+    let other = start_with(|config| {
         config.network = "other".to_owned();
         config.bootstrap = bootstrap;
     });
@@ -55,7 +55,7 @@ async fn nodes_of_another_network_are_strangers() {
         found,
         Err(FindError::Unanswered | FindError::Absent)
     ));
-    until(&other.node, |status| status.connected.is_empty()).await;
+    until(&other, |status| status.connected.is_empty()).await;
     assert_eq!(other.node.status().await.unwrap().known_peers, 0);
     assert_eq!(first.node.status().await.unwrap().known_peers, 0);
     first.node.shutdown().await.unwrap();
@@ -64,7 +64,7 @@ async fn nodes_of_another_network_are_strangers() {
 
 #[tokio::test]
 async fn who_is_not_on_the_list_is_not_spoken_to() {
-    let first = start_with(new_folder(), |config| {
+    let first = start_with(|config| {
         config.allowed = Some([PeerId::random()].into());
     });
     let second = start(new_folder(), vec![address(&first).await], None);
@@ -170,7 +170,7 @@ async fn where_a_trusted_signer_is_wrong_the_word_of_another_is_tried() {
         timeout(PATIENCE, put(&mut swarm, &said)).await.unwrap();
     }
     let bootstrap = vec![address(&first).await];
-    let second = start_with(new_folder(), |config| {
+    let second = start_with(|config| {
         config.bootstrap = bootstrap;
         let keys = [8, 9].map(|seed| wrong_signer(seed).public_key().to_string());
         config.trusted = keys.join(" ").parse().unwrap();

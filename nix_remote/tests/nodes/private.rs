@@ -14,7 +14,7 @@ use crate::{
     hostile::{Hostile, Role},
     raw::Wire,
     seeds::Seed,
-    support::{add, address, archive, key, new_folder, start, until},
+    support::{add, address, archive, key, new_folder, start},
 };
 
 #[tokio::test]
@@ -53,7 +53,6 @@ async fn what_is_private_or_was_not_announced_is_not_given_to_those_who_know_its
         ask(Request::Have { root }).await,
         Response::Complete { size }
     );
-    let status = until(&node.node, |status| status.shared == 1).await;
-    assert_eq!(status.records, 1);
+    assert_eq!(node.node.status().await.unwrap().shared, 1);
     node.node.shutdown().await.unwrap();
 }

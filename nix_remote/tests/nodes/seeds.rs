@@ -7,12 +7,12 @@ use nix_core::{path_info::PathInfo, store_path::StoreDir};
 use nix_remote::peers::{
     announcement::{Announcement, Object, Statement, Term},
     node::{DownloadStatus, FetchError, Fetched, NodeHandle},
-    transfer::{Blob, BlobHasher, GROUP_LOG, Limits, Request, Response, prove},
+    transfer::{Blob, BlobHasher, GROUP_LOG, Request, Response, prove},
 };
 use nix_store::local::LocalStore;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{PATIENCE, Peer, archive, key, new_folder, start_with};
+use crate::support::{PATIENCE, archive, key};
 
 /// An archive with what proves it.
 #[derive(Clone)]
@@ -38,11 +38,15 @@ impl Seed {
         Self::new(archive(store, &info.path))
     }
 
+    pub(crate) fn has(&self, request: &Request) -> bool {
+        request.root() == self.blob.root()
+    }
+
     /// Returns the answer of one who has all of it and is honest.
     pub(crate) fn answer(&self, request: &Request) -> Vec<u8> {
         let size = self.blob.size();
         let response = match request {
-            other if other.root() != self.blob.root() => Response::Unknown,
+            other if !self.has(other) => Response::Unknown,
             Request::Have { .. } => Response::Complete { size },
             Request::Get { range, .. } => {
                 let proof = prove(&self.blob, *range, &self.data, &self.outboard);
@@ -63,18 +67,6 @@ impl Seed {
     pub(crate) fn record(&self, info: &PathInfo) -> Record {
         record_of(&self.announcement(info, term(1)))
     }
-}
-
-/// Starts an honest node that gives one peer so many bytes in a second.
-pub(crate) fn honest(bytes_per_second: u64) -> Peer {
-    start_with(new_folder(), |config| {
-        config.key = Some(key());
-        config.limits.serve = Limits {
-            bytes_per_second,
-            burst_bytes: bytes_per_second / 4,
-            ..Limits::default()
-        };
-    })
 }
 
 /// Returns a term that has begun and lasts an hour.
@@ -107,7 +99,7 @@ pub(crate) async fn fetch_watched(
                 result = &mut fetch => return (result, seen),
                 () = sleep(Duration::from_millis(2)) => {
                     let status = node.status().await.unwrap();
-                    seen = status.downloads.first().copied().or(seen);
+                    seen = status.downloads.first().cloned().or(seen);
                 }
             }
         }

@@ -8,17 +8,23 @@ use nix_remote::peers::node::{FetchError, NodeConfig};
 use nix_store::store::WriteStore;
 use tokio::time::timeout;
 
-use crate::support::{
-    PATIENCE, Peer, add, address, archive, key, new_folder, open_store, start, start_with, until,
+use crate::{
+    nodes::start_at,
+    support::{PATIENCE, Peer, add, address, archive, key, new_folder, open_store, start, until},
 };
 
 /// Starts a node with one name and the key, whose configuration is changed before.
 fn start_seeder(folder: tempfile::TempDir, change: impl FnOnce(&mut NodeConfig)) -> Peer {
-    start_with(folder, |config| {
+    let (store, node) = start_at(folder.path(), |config| {
         config.identity = Keypair::ed25519_from_bytes([3; 32]).unwrap();
         config.key = Some(key());
         change(config);
-    })
+    });
+    Peer {
+        store,
+        node,
+        folder,
+    }
 }
 
 fn files(folder: &Path) -> BTreeSet<String> {
@@ -45,7 +51,7 @@ async fn the_closures_of_roots_are_announced_and_after_a_restart_again_without_h
 
     let roots: BTreeSet<_> = [root.clone()].into();
     let peer = start_seeder(folder, |config| config.roots = roots.clone());
-    until(&peer.node, |status| status.announcing.announced == 2).await;
+    until(&peer, |status| status.announcing.announced == 2).await;
     assert_eq!(files(peer.folder.path()), ["outboard".to_owned()].into());
     let second = fetch(address(&peer).await, &root).await;
     assert!(second.node.find(&other).await.is_err());
@@ -61,7 +67,7 @@ async fn the_closures_of_roots_are_announced_and_after_a_restart_again_without_h
     let before = written();
     let again = start_seeder(peer.folder, |config| config.roots = roots);
     assert_eq!(again.node.status().await.unwrap().shared, 2);
-    until(&again.node, |status| status.announcing.announced == 2).await;
+    until(&again, |status| status.announcing.announced == 2).await;
     assert_eq!(written(), before);
     let third = fetch(address(&again).await, &root).await;
     assert_eq!(
@@ -83,8 +89,8 @@ async fn an_object_that_was_deleted_is_not_shared_any_more() {
     let second = start(new_folder(), vec![address(&first).await], None);
     let refused = timeout(PATIENCE, second.node.fetch([path])).await.unwrap();
     assert!(matches!(refused, Err(FetchError::Objects { .. })));
-    until(&first.node, |status| status.shared == 0).await;
-    until(&first.node, |_| files(first.folder.path()).is_empty()).await;
+    until(&first, |status| status.shared == 0).await;
+    until(&first, |_| files(first.folder.path()).is_empty()).await;
     second.node.shutdown().await.unwrap();
     first.node.shutdown().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Nodes with stores of their own, in temporary folders.
+//! Nodes on this machine, each with a store in a folder of its own.
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
@@ -40,19 +40,12 @@ pub(crate) fn key() -> SecretKey {
 }
 
 pub(crate) fn start(folder: TempDir, bootstrap: Vec<Multiaddr>, key: Option<SecretKey>) -> Peer {
-    start_with(folder, |config| {
-        config.bootstrap = bootstrap;
-        config.key = key;
-    })
-}
-
-/// Starts a node on this machine whose configuration is changed before.
-pub(crate) fn start_with(folder: TempDir, change: impl FnOnce(&mut NodeConfig)) -> Peer {
     let store = open_store(&folder.path().join("root"));
     let identity = Keypair::generate_ed25519();
     let mut config = NodeConfig::new("test", identity, folder.path().join("node"));
     config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-    change(&mut config);
+    config.bootstrap = bootstrap;
+    config.key = key;
     let node = Node::start(config, store.clone()).unwrap();
     Peer {
         store,
@@ -67,18 +60,11 @@ pub(crate) fn new_folder() -> TempDir {
 
 /// Returns where a node listens, with its name, once it does.
 pub(crate) async fn address(peer: &Peer) -> Multiaddr {
-    let status = until(&peer.node, |status| !status.listeners.is_empty()).await;
-    let address = status.listeners.into_iter().next().unwrap();
-    address.with(Protocol::P2p(*peer.node.id()))
-}
-
-/// Waits until a node is as it is to be.
-pub(crate) async fn until(node: &NodeHandle, mut is_so: impl FnMut(&Status) -> bool) -> Status {
     let wait = async {
         loop {
-            let status = node.status().await.unwrap();
-            if is_so(&status) {
-                return status;
+            let listeners = peer.node.status().await.unwrap().listeners;
+            if let Some(address) = listeners.into_iter().next() {
+                return address.with(Protocol::P2p(*peer.node.id()));
             }
             sleep(Duration::from_millis(5)).await;
         }
@@ -103,4 +89,14 @@ pub(crate) fn archive(store: &LocalStore, path: &StorePath) -> Vec<u8> {
     let mut nar = Vec::new();
     store.write_nar(path, &mut nar).unwrap();
     nar
+}
+
+/// Waits until a node is as it should be.
+pub(crate) async fn until(peer: &Peer, is_so: impl Fn(&Status) -> bool) {
+    let wait = async {
+        while !is_so(&peer.node.status().await.unwrap()) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, wait).await.unwrap();
 }

@@ -131,7 +131,7 @@ impl Active {
         let left = self.download.map(Download::give_up).unwrap_or_default();
         let left: Vec<_> = left
             .into_iter()
-            .filter_map(|output| for_disk(output, self.nar_hash))
+            .filter_map(|output| for_disk(output, self.wanted.nar_hash))
             .collect();
         tokio::spawn(async move {
             for work in left {
@@ -179,17 +179,11 @@ impl Active {
                     self.stalled = Some((stall, now + STALLED_FOR));
                     self.ask_at = now;
                 }
-                Output::Write {
-                    offset,
-                    bytes,
-                    outboard,
-                } => room.send(Work::Write {
-                    offset,
-                    bytes,
-                    outboard,
-                }),
-                Output::Commit { held } => room.send(Work::Commit(held)),
-                Output::Finished => room.send(Work::Finish(self.wanted.nar_hash)),
+                output => {
+                    if let Some(work) = for_disk(output, self.wanted.nar_hash) {
+                        room.send(work);
+                    }
+                }
             }
         }
     }
