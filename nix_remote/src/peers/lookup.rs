@@ -9,21 +9,21 @@
 //! Nothing here does IO or has a clock. Times are [`Duration`](std::time::Duration)s since a moment
 //! that the caller picks, and never go back; announcements are judged by seconds since 1970.
 
-mod absent;
 mod closure;
 mod contradiction;
 mod found;
 mod lookups;
+mod remembered;
 mod search;
 
 pub use self::{
-    absent::{ABSENT_FOR, ABSENT_MAX, UNANSWERED_FOR},
     closure::{CLOSURE_PATHS_MAX, Closure, ClosureError, ClosureLimits, Step},
     contradiction::Contradiction,
     found::{Archive, Found},
     lookups::{Begun, LookupLimits, LookupOutput, Lookups, Outcome, QuestionId, SIGNERS_ASKED_MAX},
+    remembered::{ABSENT_FOR, ABSENT_MAX, ASIDE_FOR, ASIDE_MAX, UNANSWERED_FOR},
     search::{
-        CONTRADICTIONS_MAX, JUDGED_PER_QUESTION_MAX, PROVIDERS_ENOUGH, PROVIDERS_MAX, Question,
-        ROOTS_MAX, RecordError,
+        CONTRADICTIONS_MAX, JUDGED_PER_QUESTION_MAX, PROVIDERS_ENOUGH, PROVIDERS_MAX,
+        PROVIDERS_PER_ANSWER_MAX, Question, ROOTS_MAX, RecordError,
     },
 };

@@ -1,11 +1,13 @@
 //! What counts of what comes.
 
+use std::collections::BTreeSet;
+
 use nix_core::store_path::StorePath;
 use nix_remote::peers::{
-    announcement::{Key, VerifyError},
+    announcement::{Key, Statement, VerifyError},
     lookup::{
-        Found, JUDGED_PER_QUESTION_MAX, LookupOutput, Lookups, Outcome, Question, QuestionId,
-        RecordError,
+        ASIDE_FOR, Begun, Found, JUDGED_PER_QUESTION_MAX, LookupOutput, Lookups, Outcome,
+        PROVIDERS_PER_ANSWER_MAX, Question, QuestionId, ROOTS_MAX, RecordError,
     },
 };
 
@@ -202,4 +204,125 @@ fn no_more_than_so_many_different_records_are_judged() {
     );
     let refused = lookups.on_record(id, b"one more", at(1), NOW);
     assert_eq!(refused, Err(RecordError::TooMany));
+}
+
+#[test]
+fn what_could_not_be_had_gives_way_to_the_word_of_another_signer() {
+    let mut lookups = lookups(&[7, 8]);
+    let newer = signed(object(&hello(), 2, [].into()), 7, 1, NOW + 60);
+    let older = signed(object(&hello(), 3, [].into()), 8, 1, NOW);
+    lookups.set_aside([2; 32], at(0));
+    let questions = begin(&mut lookups, &hello());
+    give(&mut lookups, &questions, &newer, at(1));
+    give(&mut lookups, &questions, &older, at(1));
+    let found = found(&mut lookups, &questions);
+    assert_eq!(found.best(), &older);
+    assert_eq!(found.others(), [newer]);
+}
+
+#[test]
+fn what_could_not_be_had_gives_way_to_an_older_word_of_its_signer() {
+    for order in [[0, 1], [1, 0]] {
+        let mut lookups = lookups(&[7]);
+        lookups.set_aside([3; 32], at(0));
+        let both =
+            [(2, 1), (3, 2)].map(|(of, at)| signed(object(&hello(), of, [].into()), 7, at, NOW));
+        let questions = begin(&mut lookups, &hello());
+        for at_place in order {
+            give(&mut lookups, &questions, &both[at_place], at(1));
+        }
+        let found = found(&mut lookups, &questions);
+        assert_eq!(found.best(), &both[0]);
+        assert_eq!(found.contradictions().len(), 1);
+    }
+}
+
+#[test]
+fn of_what_could_not_be_had_that_is_tried_first_which_failed_first() {
+    let mut lookups = lookups(&[7, 8]);
+    let newer = signed(object(&hello(), 2, [].into()), 7, 1, NOW + 60);
+    let older = signed(object(&hello(), 3, [].into()), 8, 1, NOW);
+    lookups.set_aside([3; 32], at(0));
+    lookups.set_aside([2; 32], at(1));
+    let questions = begin(&mut lookups, &hello());
+    give(&mut lookups, &questions, &newer, at(1));
+    give(&mut lookups, &questions, &older, at(1));
+    assert_eq!(found(&mut lookups, &questions).best(), &older);
+}
+
+#[test]
+fn what_could_not_be_had_still_counts_where_there_is_nothing_else() {
+    let mut lookups = lookups(&[7]);
+    let only = signed(object(&hello(), 2, [].into()), 7, 1, NOW);
+    lookups.set_aside([2; 32], at(0));
+    let questions = begin(&mut lookups, &hello());
+    give(&mut lookups, &questions, &only, at(1));
+    assert_eq!(found(&mut lookups, &questions).best(), &only);
+}
+
+#[test]
+fn an_archive_is_not_set_aside_for_ever() {
+    let mut lookups = lookups(&[7, 8]);
+    let newer = signed(object(&hello(), 2, [].into()), 7, 1, NOW + 60);
+    let older = signed(object(&hello(), 3, [].into()), 8, 1, NOW);
+    lookups.set_aside([2; 32], at(0));
+    let later = ASIDE_FOR + at(1);
+    assert_eq!(lookups.find(&hello(), later), Begun::Started);
+    let questions = asked(&mut lookups, later);
+    give(&mut lookups, &questions, &newer, later);
+    give(&mut lookups, &questions, &older, later);
+    for (id, _) in &questions {
+        lookups.on_end(*id, true, later);
+    }
+    for (id, _) in asked(&mut lookups, later) {
+        lookups.on_end(id, true, later);
+    }
+    let Outcome::Found(found) = outcome(&mut lookups, later) else {
+        panic!("not found");
+    };
+    assert_eq!(found.best(), &newer);
+}
+
+#[test]
+fn one_answer_does_not_take_the_places_of_all_providers() {
+    let mut lookups = lookups(&[7]);
+    let questions = begin(&mut lookups, &hello());
+    let announced = signed(object(&hello(), 2, [].into()), 7, 1, NOW);
+    give(&mut lookups, &questions, &announced, at(1));
+    let (id, _) = asked(&mut lookups, at(1))[0];
+    lookups.on_providers(id, 1000..2000, at(2));
+    lookups.on_providers(id, [5], at(3));
+    lookups.on_end(id, true, at(4));
+    let found = found(&mut lookups, &questions);
+    assert!(found.providers().any(|provider| *provider == 5));
+    assert_eq!(found.providers().count(), 1 + PROVIDERS_PER_ANSWER_MAX);
+}
+
+/// Under the key of a content address anybody may speak of archives that nobody has.
+#[test]
+fn false_archives_without_end_do_not_keep_a_trusted_one_from_being_asked_for() {
+    let (object, _) = addressed(2, [].into());
+    let mut lookups = lookups(&[7]);
+    let questions = begin(&mut lookups, &object.path);
+    let mut roots = BTreeSet::new();
+    for number in 0..20 {
+        let (mut other, by_content) = addressed(2, [].into());
+        let Statement::ContentAddressed(_, address) = by_content else {
+            panic!("not content-addressed");
+        };
+        other.blake3_root = [100 + number; 32];
+        let statement = Statement::ContentAddressed(other, address);
+        let made = sign(&statement, 99, 1, NOW + u64::from(number));
+        give(&mut lookups, &questions, &made, at(1));
+        for (id, question) in asked(&mut lookups, at(1)) {
+            lookups.on_end(id, true, at(1));
+            roots.insert(question);
+        }
+    }
+    assert_eq!(roots.len(), ROOTS_MAX);
+    let trusted = signed(object, 7, 1, NOW);
+    let root = Question::Providers([2; 32]);
+    give(&mut lookups, &questions, &trusted, at(2));
+    let now_asked = asked(&mut lookups, at(2));
+    assert!(now_asked.iter().any(|(_, of)| *of == root));
 }

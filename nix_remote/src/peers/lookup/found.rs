@@ -3,11 +3,15 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
 
 use nix_core::{content_address::ContentAddress, path_info::PathInfo, store_path::StorePath};
 
-use super::contradiction::{Contradiction, object_of};
+use super::{
+    contradiction::{Contradiction, object_of},
+    remembered::Remembered,
+};
 use crate::peers::announcement::{Announcement, Kind, Object, Statement};
 
 /// What is announced of a path, and who has its archive.
@@ -41,8 +45,9 @@ impl<P: Ord> Found<P> {
         mut announcements: Vec<Announcement>,
         contradictions: Vec<Contradiction>,
         providers: BTreeMap<[u8; 32], BTreeSet<P>>,
+        aside: &Remembered<[u8; 32]>,
     ) -> Option<Self> {
-        announcements.sort_by_key(preference);
+        announcements.sort_by_key(|one| preference(one, aside));
         let mut announcements = announcements.into_iter();
         Some(Self {
             best: announcements.next()?,
@@ -53,7 +58,8 @@ impl<P: Ord> Found<P> {
     }
 
     /// Returns the announcement to go by: that of a trusted signer before one that its content
-    /// address alone proves, and of those the newest.
+    /// address alone proves, and of those the newest. One whose archive was
+    /// [set aside](super::Lookups::set_aside) comes after all others.
     #[must_use]
     pub const fn best(&self) -> &Announcement {
         &self.best
@@ -148,17 +154,35 @@ impl<P: Ord> Found<P> {
     }
 }
 
-/// Sorts first what is to be preferred.
-fn preference(announcement: &Announcement) -> (bool, Reverse<u64>, Reverse<Vec<u8>>) {
+/// Returns until when the archive of an announcement is set aside, if it is.
+pub(super) fn aside_until(
+    announcement: &Announcement,
+    aside: &Remembered<[u8; 32]>,
+) -> Option<Duration> {
+    aside.until(&object_of(announcement)?.blake3_root)
+}
+
+/// Sorts first what is to be preferred; of what is set aside, that which has been for longest.
+fn preference(
+    announcement: &Announcement,
+    aside: &Remembered<[u8; 32]>,
+) -> (Option<Duration>, bool, Reverse<u64>, Reverse<Vec<u8>>) {
     (
+        aside_until(announcement, aside),
         announcement.key().kind() != Kind::PathInfo,
         Reverse(announcement.term().issued_at),
         Reverse(announcement.as_bytes().to_vec()),
     )
 }
 
-/// Returns the root of the announcement that would be the best one now.
-pub(super) fn best_root(announcements: &[Announcement]) -> Option<[u8; 32]> {
-    let best = announcements.iter().min_by_key(|one| preference(one))?;
-    object_of(best).map(|object| object.blake3_root)
+/// Returns the root of the announcement that would be the best one now, and whether a trusted signer
+/// made it.
+pub(super) fn best_root(
+    announcements: &[Announcement],
+    aside: &Remembered<[u8; 32]>,
+) -> Option<([u8; 32], bool)> {
+    let best = announcements.iter();
+    let best = best.min_by_key(|one| preference(one, aside))?;
+    let is_signed = best.key().kind() == Kind::PathInfo;
+    object_of(best).map(|object| (object.blake3_root, is_signed))
 }

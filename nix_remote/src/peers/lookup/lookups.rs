@@ -11,8 +11,8 @@ use nix_core::{
 };
 
 use super::{
-    absent::{ABSENT_FOR, Absent, UNANSWERED_FOR},
     found::Found,
+    remembered::{ABSENT_FOR, ABSENT_MAX, ASIDE_FOR, ASIDE_MAX, Remembered, UNANSWERED_FOR},
     search::{Judge, Question, RecordError, Search},
 };
 use crate::peers::announcement::SignerId;
@@ -111,7 +111,7 @@ pub enum Outcome<P> {
 ///
 /// Memory: some KiB for each lookup, of which there are at most
 /// [`searches_max`](LookupLimits::searches_max); [`ABSENT_MAX`](super::ABSENT_MAX) paths that were
-/// not found.
+/// not found, and [`ASIDE_MAX`](super::ASIDE_MAX) archives that could not be had.
 #[derive(Debug)]
 pub struct Lookups<P> {
     judge: Judge,
@@ -121,7 +121,7 @@ pub struct Lookups<P> {
     /// The searches that may have something to ask, in turn.
     turns: VecDeque<StorePath>,
     questions: BTreeMap<QuestionId, StorePath>,
-    absent: Absent,
+    absent: Remembered<StorePath>,
     outputs: VecDeque<LookupOutput<P>>,
     next_id: u64,
     now: Duration,
@@ -134,12 +134,16 @@ impl<P: Ord> Lookups<P> {
         let signers: BTreeSet<_> = trusted.iter().map(SignerId::of).collect();
         Self {
             signers: signers.into_iter().take(SIGNERS_ASKED_MAX).collect(),
-            judge: Judge { dir, trusted },
+            judge: Judge {
+                dir,
+                trusted,
+                aside: Remembered::new(ASIDE_MAX),
+            },
             limits,
             searches: BTreeMap::new(),
             turns: VecDeque::new(),
             questions: BTreeMap::new(),
-            absent: Absent::default(),
+            absent: Remembered::new(ABSENT_MAX),
             outputs: VecDeque::new(),
             next_id: 0,
             now: Duration::ZERO,
@@ -170,6 +174,16 @@ impl<P: Ord> Lookups<P> {
         self.absent.forget(path);
     }
 
+    /// Takes note that the archive with this BLAKE3 root could not be had, or turned out to have
+    /// another hash than was announced. For [`ASIDE_FOR`] what others say of a path is preferred to
+    /// announcements of that archive, an older announcement of the same signer among them; without
+    /// any other they still count. At most [`ASIDE_MAX`] archives are remembered.
+    pub fn set_aside(&mut self, root: [u8; 32], now: Duration) {
+        self.pass(now);
+        let until = self.now.saturating_add(ASIDE_FOR);
+        self.judge.aside.remember(root, until);
+    }
+
     /// Judges a record that came in answer to a question, at `unix` seconds since 1970; returns
     /// whether it is believed and was not there before. One that nobody waits for is dropped.
     ///
@@ -195,7 +209,8 @@ impl<P: Ord> Lookups<P> {
         judged
     }
 
-    /// Takes note of peers that are said to have what a question was about.
+    /// Takes note of peers that are said to have what a question was about, in one answer of which
+    /// the first [`PROVIDERS_PER_ANSWER_MAX`](super::PROVIDERS_PER_ANSWER_MAX) count.
     pub fn on_providers(
         &mut self,
         id: QuestionId,
@@ -269,6 +284,7 @@ impl<P: Ord> Lookups<P> {
     fn pass(&mut self, now: Duration) {
         self.now = self.now.max(now);
         self.absent.pass(self.now);
+        self.judge.aside.pass(self.now);
         for search in self.searches.values_mut() {
             for id in search.pass(self.now, &self.limits) {
                 self.questions.remove(&id);
@@ -276,7 +292,7 @@ impl<P: Ord> Lookups<P> {
             }
         }
         let over = self.searches.iter();
-        let over = over.filter(|(_, search)| search.is_over(self.now));
+        let over = over.filter(|(_, search)| search.is_over(self.now, &self.judge));
         let over: Vec<_> = over.map(|(path, _)| path.clone()).collect();
         for path in over {
             self.end(path);
@@ -287,7 +303,7 @@ impl<P: Ord> Lookups<P> {
         let Some(search) = self.searches.remove(&path) else {
             return;
         };
-        let (open, is_unanswered, found) = search.end();
+        let (open, is_unanswered, found) = search.end(&self.judge);
         for id in open {
             self.questions.remove(&id);
             self.outputs.push_back(LookupOutput::Cancel { id });

@@ -14,8 +14,9 @@ use nix_core::{
 
 use super::{
     contradiction::{Contradiction, object_of},
-    found::{Found, best_root},
+    found::{Found, aside_until, best_root},
     lookups::{LookupLimits, QuestionId},
+    remembered::Remembered,
 };
 use crate::peers::announcement::{Announcement, DecodeError, Key, SignerId, Signers, VerifyError};
 
@@ -25,11 +26,17 @@ pub const JUDGED_PER_QUESTION_MAX: usize = 64;
 /// How many contradictions are kept of a search.
 pub const CONTRADICTIONS_MAX: usize = 8;
 
-/// For how many different archives of a path providers are looked for.
+/// For how many different archives of a path providers are looked for: so many of which trusted
+/// signers speak, and so many that content addresses alone are for, so that nobody whom we do not
+/// trust can have the others forgotten.
 pub const ROOTS_MAX: usize = 4;
 
 /// How many providers of an archive are kept.
 pub const PROVIDERS_MAX: usize = 64;
+
+/// How many providers of an archive are taken from one answer, so that no single answer takes the
+/// places of all others.
+pub const PROVIDERS_PER_ANSWER_MAX: usize = 16;
 
 /// With how many providers a search does not wait for more.
 pub const PROVIDERS_ENOUGH: usize = 8;
@@ -74,6 +81,8 @@ pub enum RecordError {
 pub(super) struct Judge {
     pub(super) dir: StoreDir,
     pub(super) trusted: TrustedKeys,
+    /// The roots of archives that could not be had.
+    pub(super) aside: Remembered<[u8; 32]>,
 }
 
 /// The search for one path.
@@ -86,6 +95,8 @@ pub(super) struct Search<P> {
     contradictions: Vec<Contradiction>,
     /// The archives whose providers are or were asked for, with those that are known.
     providers: BTreeMap<[u8; 32], BTreeSet<P>>,
+    /// For how many archives they were, of which trusted signers speak, and others.
+    roots_asked: [usize; 2],
     /// From when on nothing is waited for at all.
     deadline: Duration,
     /// From when on no more announcements are waited for.
@@ -118,6 +129,7 @@ impl<P: Ord> Search<P> {
             verified: Vec::new(),
             contradictions: Vec::new(),
             providers: BTreeMap::new(),
+            roots_asked: [0; 2],
             deadline,
             settled_at: None,
             is_unanswered: false,
@@ -162,7 +174,7 @@ impl<P: Ord> Search<P> {
         let verified = found.verify(&judge.dir, signers, unix);
         verified.map_err(RecordError::Verify)?;
         self.check_path(&found)?;
-        self.keep(found);
+        self.keep(found, &judge.aside);
         Ok(true)
     }
 
@@ -177,38 +189,41 @@ impl<P: Ord> Search<P> {
         }
     }
 
-    fn keep(&mut self, found: Announcement) {
+    fn keep(&mut self, found: Announcement, aside: &Remembered<[u8; 32]>) {
         let room = CONTRADICTIONS_MAX - self.contradictions.len();
         let others = self.verified.iter();
         let contradictions = others.filter_map(|other| Contradiction::between(other, &found));
         self.contradictions.extend(contradictions.take(room));
         let same_key = |other: &&mut Announcement| other.key() == found.key();
         match self.verified.iter_mut().find(same_key) {
-            Some(other) if other.compare(&found) == Some(Ordering::Less) => *other = found,
+            Some(other) if gives_way(other, &found, aside) => *other = found,
             Some(_) => {}
             None => self.verified.push(found),
         }
-        self.ask_for_providers();
+        self.ask_for_providers(aside);
     }
 
-    fn ask_for_providers(&mut self) {
-        let Some(root) = best_root(&self.verified) else {
+    fn ask_for_providers(&mut self, aside: &Remembered<[u8; 32]>) {
+        let Some((root, is_signed)) = best_root(&self.verified, aside) else {
             return;
         };
-        if self.providers.len() < ROOTS_MAX && !self.providers.contains_key(&root) {
+        let [signed, others] = &mut self.roots_asked;
+        let asked = if is_signed { signed } else { others };
+        if *asked < ROOTS_MAX && !self.providers.contains_key(&root) {
+            *asked += 1;
             self.providers.insert(root, BTreeSet::new());
             self.unasked.push_front(Question::Providers(root));
         }
     }
 
-    /// Adds providers, as long as there is room for them.
+    /// Adds the providers of an answer, as long as there is room for them.
     pub(super) fn on_providers(&mut self, id: QuestionId, found: impl IntoIterator<Item = P>) {
         let question = self.open.get(&id).map(|open| open.question);
         let Some(Question::Providers(root)) = question else {
             return;
         };
         let providers = self.providers.entry(root).or_default();
-        for provider in found {
+        for provider in found.into_iter().take(PROVIDERS_PER_ANSWER_MAX) {
             if providers.len() >= PROVIDERS_MAX {
                 return;
             }
@@ -238,14 +253,15 @@ impl<P: Ord> Search<P> {
     }
 
     /// Whether nothing more is to be waited for.
-    pub(super) fn is_over(&self, now: Duration) -> bool {
+    pub(super) fn is_over(&self, now: Duration, judge: &Judge) -> bool {
         let is_idle = self.open.is_empty() && self.unasked.is_empty();
-        is_idle || now >= self.deadline || (self.is_settled(now) && self.has_enough_providers())
+        let has_enough = || self.is_settled(now) && self.has_enough_providers(&judge.aside);
+        is_idle || now >= self.deadline || has_enough()
     }
 
-    fn has_enough_providers(&self) -> bool {
-        let root = best_root(&self.verified);
-        let providers = root.and_then(|root| self.providers.get(&root));
+    fn has_enough_providers(&self, aside: &Remembered<[u8; 32]>) -> bool {
+        let root = best_root(&self.verified, aside);
+        let providers = root.and_then(|(root, _)| self.providers.get(&root));
         providers.is_some_and(|providers| providers.len() >= PROVIDERS_ENOUGH)
     }
 
@@ -258,10 +274,24 @@ impl<P: Ord> Search<P> {
     }
 
     /// Ends the search; returns the questions that are still open, and what was found.
-    pub(super) fn end(self) -> (Vec<QuestionId>, bool, Option<Found<P>>) {
+    pub(super) fn end(self, judge: &Judge) -> (Vec<QuestionId>, bool, Option<Found<P>>) {
         let is_unanswered = self.is_unanswered || !self.open.is_empty() || !self.unasked.is_empty();
         let open = self.open.into_keys().collect();
-        let found = Found::new(self.verified, self.contradictions, self.providers);
+        let found = Found::new(
+            self.verified,
+            self.contradictions,
+            self.providers,
+            &judge.aside,
+        );
         (open, is_unanswered, found)
     }
+}
+
+/// Whether an announcement gives way to another one of its key: to a newer one, or to any whose
+/// archive may still be had where its own could not.
+fn gives_way(one: &Announcement, other: &Announcement, aside: &Remembered<[u8; 32]>) -> bool {
+    let until = [one, other].map(|one| aside_until(one, aside));
+    let by_archive = until[1].cmp(&until[0]);
+    let order = by_archive.then_with(|| one.compare(other).unwrap_or(Ordering::Equal));
+    order == Ordering::Less
 }
