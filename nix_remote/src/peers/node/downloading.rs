@@ -299,6 +299,10 @@ impl Task {
         self.totals.ended(active.status(), result.is_ok());
         tracing::debug!(root = %hex(root), is_there = result.is_ok(), "a download ended");
         self.requests.retain(|_, (of, _)| of != root);
+        if let Err(ObjectError::NarHash { .. } | ObjectError::Stalled(_)) = &result {
+            let now = self.now();
+            self.finding.set_aside(root, now);
+        }
         if result.is_ok() {
             self.shares.add_file(*root, Source::File);
             if self.config.share_fetched {

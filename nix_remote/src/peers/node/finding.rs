@@ -68,6 +68,11 @@ impl Finding {
         self.lookups.searches()
     }
 
+    /// Prefers what others say of a path to this archive, which could not be had.
+    pub(super) fn set_aside(&mut self, root: &[u8; 32], now: Duration) {
+        self.lookups.set_aside(*root, now);
+    }
+
     /// Takes what a query has found. A record that is of no use is dropped: who gave it may only
     /// have kept what others sent.
     pub(super) fn on_progress(
