@@ -107,8 +107,10 @@ impl Task {
         match event {
             Event::Message { peer, message, .. } => match message {
                 Message::Request {
-                    request, channel, ..
-                } => self.serve(peer, &request, channel),
+                    request_id,
+                    request,
+                    channel,
+                } => self.serve(peer, request_id, &request, channel),
                 Message::Response {
                     request_id,
                     response,
@@ -120,7 +122,9 @@ impl Task {
                 error,
                 ..
             } => self.on_response(peer, request_id, Err(failure(&error))),
-            Event::InboundFailure { .. } | Event::ResponseSent { .. } => {}
+            Event::InboundFailure { request_id, .. } | Event::ResponseSent { request_id, .. } => {
+                self.on_sent(request_id);
+            }
         }
     }
 

@@ -1,12 +1,15 @@
 //! What peers get of the archives that are shared.
 
-use libp2p::{PeerId, request_response::ResponseChannel};
+use libp2p::{
+    PeerId,
+    request_response::{InboundRequestId, ResponseChannel},
+};
 
 use super::{
     shares::{ReadError, Shared, Source},
     task::{Done, Task},
 };
-use crate::peers::transfer::{Answer, Blob, GroupSet, ReadId, Request, Response};
+use crate::peers::transfer::{Answer, Blob, GroupSet, Request, Response};
 
 impl Task {
     /// Shares the archive of an object of the store.
@@ -20,6 +23,7 @@ impl Task {
     pub(super) fn serve(
         &mut self,
         peer: PeerId,
+        request_id: InboundRequestId,
         request: &Request,
         channel: ResponseChannel<Response>,
     ) {
@@ -27,9 +31,9 @@ impl Task {
         match self.server.on_request(&peer, request, now) {
             Answer::Now(response) => self.respond(channel, response),
             Answer::Read(read) => {
+                self.sending.insert(request_id, read.id);
                 let root = *read.blob.root();
                 let Some(source) = self.shares.source(&root) else {
-                    self.server.done(read.id);
                     return self.respond(channel, Response::Unknown);
                 };
                 let (reader, from) = (self.reader.clone(), source.clone());
@@ -37,7 +41,7 @@ impl Task {
                     move || reader.prove(&from, &read.blob, read.range),
                     move |proof| {
                         let proof = proof.unwrap_or(Err(ReadError::Aborted));
-                        Done::Proved(read.id, channel, (root, source), proof)
+                        Done::Proved(channel, (root, source), proof)
                     },
                 );
             }
@@ -46,12 +50,10 @@ impl Task {
 
     pub(super) fn on_proved(
         &mut self,
-        id: ReadId,
         channel: ResponseChannel<Response>,
         (root, source): ([u8; 32], Source),
         proof: Result<Vec<u8>, ReadError>,
     ) {
-        self.server.done(id);
         let response = match proof {
             Ok(proof) => {
                 self.served.add(proof.len());
@@ -63,6 +65,13 @@ impl Task {
             }
         };
         self.respond(channel, response);
+    }
+
+    /// Takes note that a response was sent, or will not be: only now its memory is free.
+    pub(super) fn on_sent(&mut self, request: InboundRequestId) {
+        if let Some(read) = self.sending.remove(&request) {
+            self.server.done(read);
+        }
     }
 
     fn on_unreadable(&mut self, root: &[u8; 32], source: &Source, error: &ReadError) {

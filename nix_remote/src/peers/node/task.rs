@@ -10,7 +10,7 @@ use libp2p::{
     PeerId, Swarm,
     futures::StreamExt,
     multiaddr::Protocol,
-    request_response::{OutboundRequestId, ResponseChannel},
+    request_response::{InboundRequestId, OutboundRequestId, ResponseChannel},
 };
 use netabase_store::records::{Inbound, Republisher};
 use nix_core::store_path::StorePath;
@@ -64,7 +64,6 @@ pub(super) enum Done {
     Added(u64, StorePath, Result<Added, ObjectError>),
     /// A proof was made.
     Proved(
-        ReadId,
         ResponseChannel<Response>,
         ([u8; 32], Source),
         Result<Vec<u8>, ReadError>,
@@ -95,6 +94,8 @@ pub(super) struct Task {
     pub(super) served: Served,
     pub(super) announcing: Announcing,
     pub(super) requests: HashMap<OutboundRequestId, ([u8; 32], RequestId)>,
+    /// The responses that were not sent yet, of reads that count until they are.
+    pub(super) sending: HashMap<InboundRequestId, ReadId>,
     pub(super) republisher: Republisher<Kad>,
     pub(super) inbound: Inbound,
     pub(super) database: Database,
@@ -145,6 +146,7 @@ impl Task {
             served: Served::default(),
             announcing: Announcing::default(),
             requests: HashMap::new(),
+            sending: HashMap::new(),
             republisher: parts.republisher,
             inbound: parts.inbound,
             database: parts.database,
@@ -270,7 +272,7 @@ impl Task {
             Done::Fetched(root, result) => self.on_fetched(&root, result),
             Done::Added(job, path, result) => self.on_added(job, &path, result),
             Done::Committed(root, held) => self.on_committed(&root, held),
-            Done::Proved(id, channel, from, proof) => self.on_proved(id, channel, from, proof),
+            Done::Proved(channel, from, proof) => self.on_proved(channel, from, proof),
             Done::Announced(number, result) => self.on_announced(number, result),
             Done::Shared(shared) => self.share(shared),
             Done::Gone(path) => self.unshare(&path),

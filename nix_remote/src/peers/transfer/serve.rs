@@ -27,20 +27,22 @@ pub struct Limits {
     /// How many bytes it may have at once after it had none for a while; never less than one
     /// response has.
     pub burst_bytes: u64,
-    /// How many responses may be read from disk at a time.
+    /// How many responses may be read from disk, or wait to be sent, at a time: each takes 1 MiB of
+    /// memory at most.
     pub reads_max: usize,
     /// How many of them for one peer.
     pub reads_per_peer_max: usize,
 }
 
 impl Default for Limits {
-    /// 64 MiB a second for each peer, no limit for all, 16 MiB at once, 32 reads, 16 of them for one peer.
+    /// 64 MiB a second for each peer, no limit for all, 16 MiB at once, 128 reads, 16 of them for one
+    /// peer.
     fn default() -> Self {
         Self {
             bytes_per_second: 64 << 20,
             total_bytes_per_second: 0,
             burst_bytes: 16 << 20,
-            reads_max: 32,
+            reads_max: 128,
             reads_per_peer_max: 16,
         }
     }
@@ -174,7 +176,7 @@ impl<P: Clone + Ord> Server<P> {
         }
     }
 
-    /// Takes note that a read has ended, in whatever way.
+    /// Takes note that a read has ended: its response was sent, or will not be.
     pub fn done(&mut self, id: ReadId) {
         self.reads.remove(&id);
     }
