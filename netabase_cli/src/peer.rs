@@ -50,7 +50,7 @@ enum What {
     ///
     /// Asks the node that runs for the store, and where there is none is one for as long as it takes.
     /// Every chunk is verified as it comes, and whole archives before they are added. The exit status
-    /// is 1 when something is missing in the end; what was added stays, and what was downloaded is
+    /// is 1 when something is missing in the end; what was added stays, and what was saved is
     /// not downloaded again.
     #[command(after_help = fetch::EXAMPLE)]
     Fetch(fetch::FetchArgs),

@@ -37,9 +37,9 @@ pub(super) struct NodeArgs {
 /// Why a text is no address of a peer.
 #[derive(Debug, thiserror::Error)]
 enum AddressError {
-    #[error("it is no address, such as /ip4/192.0.2.1/tcp/4001/p2p/12D3Koo...")]
+    #[error("it is no address, such as /ip4/192.0.2.1/tcp/4001/p2p/NAME")]
     Syntax(#[source] multiaddr::Error),
-    #[error("it does not end in the name of the peer, /p2p/12D3Koo...")]
+    #[error("it does not end in the name of the peer, /p2p/NAME")]
     NoName,
 }
 

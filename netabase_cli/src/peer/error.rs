@@ -37,7 +37,7 @@ pub(crate) enum PeerError {
     Runtime(#[source] io::Error),
     #[error("wait for signals")]
     Signals(#[source] io::Error),
-    #[error("interrupted: what was downloaded is not downloaded again")]
+    #[error("interrupted: fetch again to go on from what was saved")]
     Interrupted,
     #[error("ended by a second signal, before all was on disk")]
     Cut,

@@ -157,7 +157,7 @@ async fn print_addresses(node: &NodeHandle, out: &mut dyn Write) -> PeerError {
         for address in status.listeners {
             let line = named(&address, *node.id());
             if printed.insert(address) {
-                tracing::info!(address = line, "the node listens");
+                tracing::debug!(address = line, "the node listens");
                 if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
                     tracing::debug!(%error, "nobody reads where the node listens");
                 }
