@@ -5,7 +5,10 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use nix_core::signature::SignatureError;
 use nix_remote::peers::node::{NodeError, Stopped};
 
-use super::{identity::IdentityError, protocol::Refusal};
+use super::{
+    identity::IdentityError,
+    protocol::{Refusal, count},
+};
 
 /// What can go wrong between peers, and between the processes of one store.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +68,8 @@ pub(crate) enum PeerError {
     OtherAnswer,
     #[error("{0}")]
     Refused(Refusal),
-    #[error("{failed} of {wanted} paths cannot be had, each for the reason above")]
-    NotFetched { failed: usize, wanted: usize },
+    #[error("{} cannot be had, each for the reason above", count(*failed, "path"))]
+    NotFetched { failed: usize },
 }
 
 /// Writes which process, where that is known.

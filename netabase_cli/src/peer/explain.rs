@@ -119,3 +119,31 @@ fn object(error: &ObjectError) -> Refusal {
         _ => Refusal::new(Kind::Node, message),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix_core::hash::Sha256;
+    use nix_remote::peers::transfer::Stall;
+
+    use super::*;
+
+    #[test]
+    fn each_reason_has_a_kind_of_its_own_and_says_its_cause() {
+        let lie = ObjectError::NarHash {
+            expected: Sha256::of(b"foo"),
+            found: Sha256::of(b"bar").into(),
+        };
+        let why = object(&lie);
+        assert_eq!(why.kind, Kind::NarHash);
+        assert!(why.message.contains("where"), "{why}");
+        assert!(why.advice.is_some());
+        let why = object(&ObjectError::Stalled(Stall::NoProgress));
+        assert_eq!(why.kind, Kind::Sources);
+        assert!(
+            why.to_string()
+                .contains(": no peer has sent anything for a minute; "),
+            "{why}"
+        );
+        assert_eq!(object(&ObjectError::Needs).kind, Kind::Needs);
+    }
+}

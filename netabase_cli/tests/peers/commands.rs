@@ -103,7 +103,7 @@ fn without_peers_each_path_is_refused_with_what_can_be_done() {
     let reason = "no peer is known; give the address of one that runs by --bootstrap";
     assert!(out.starts_with(&format!("{UNKNOWN}: {reason}")), "{out}");
     assert!(
-        error.starts_with("netabase: 1 of 1 paths cannot be had"),
+        error.starts_with("netabase: 1 path cannot be had"),
         "{error}"
     );
     let (out, error) = refused(&["peer", "find", UNKNOWN, "--store", &depot]);
@@ -221,5 +221,64 @@ fn logs_are_json_where_asked_and_name_the_address() {
         events.find(|event| event["fields"]["message"] == "the node listens")
     });
     assert_eq!(told["fields"]["address"], node.address);
+    node.terminate();
+}
+
+#[test]
+fn nodes_of_other_networks_and_those_not_allowed_share_nothing() {
+    let place = Place::new();
+    let [depot, other] = ["depot", "other"].map(|name| place.path(name));
+    let path = place.add(&depot, "text", 1000);
+    let node = place.announce(&depot, &[&path], &[]);
+    let stranger = "12D3KooWECM6yMseNeuMJp915kRz3JGUsFmRUgQ1HpMzM3PbvQTG";
+    let fetch = [
+        "peer",
+        "fetch",
+        &path,
+        "--store",
+        &other,
+        "--bootstrap",
+        &node.address,
+    ];
+    for limit in [["--network", "other"], ["--allow-peer", stranger]] {
+        let (out, _) = refused(&[&fetch[..], &limit].concat());
+        assert!(out.starts_with(&format!("{path}: ")), "{out}");
+    }
+    let id = node.status()["id"].as_str().unwrap().to_owned();
+    let limits = ["--network", "main", "--allow-peer", &id];
+    assert!(ok(&[&fetch[..], &limits].concat()).starts_with("fetched 1 path, "));
+    node.terminate();
+}
+
+#[test]
+fn a_damaged_object_is_not_taken_and_its_path_refused_with_the_reason() {
+    let place = Place::new();
+    let [depot, other] = ["depot", "other"].map(|name| place.path(name));
+    let path = place.add(&depot, "text", 200_000);
+    let node = place.announce(&depot, &[&path], &[]);
+    let file = format!("{depot}{path}");
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.get_mut(100_000).unwrap() ^= 1;
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, bytes).unwrap();
+    let fetch = [
+        "peer",
+        "fetch",
+        &path,
+        "--store",
+        &other,
+        "--bootstrap",
+        &node.address,
+    ];
+    let output = netabase(&[&fetch[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["failed"][0]["path"], path);
+    assert_eq!(report["failed"][0]["kind"], "sources", "{report}");
+    assert!(
+        Place::objects(&other)
+            .iter()
+            .all(|name| name.starts_with('.'))
+    );
     node.terminate();
 }
