@@ -32,6 +32,10 @@ pub(super) struct NodeArgs {
     /// The name of a peer to have anything to do with, and with no other; may be given several times
     #[arg(long, value_name = "ID")]
     allow_peer: Vec<PeerId>,
+    /// Look for peers on the local network too, by multicast DNS
+    #[cfg(feature = "mdns")]
+    #[arg(long)]
+    mdns: bool,
 }
 
 /// Why a text is no address of a peer.
@@ -55,6 +59,10 @@ impl NodeArgs {
         let network = self.network.as_deref().unwrap_or(NETWORK);
         let mut config = NodeConfig::new(network, identity.keypair().clone(), folder.path());
         config.bootstrap.clone_from(&self.bootstrap);
+        #[cfg(feature = "mdns")]
+        {
+            config.mdns = self.mdns;
+        }
         config.trusted = trusted_keys(&self.trusted_key)?;
         if let Some(key) = key {
             let own = key.public_key();
