@@ -8,8 +8,9 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use netabase_benches::{
-    records::{calls, durable, memory, pair, stalls, table::Goals},
+    records::{calls, durable, memory, pair, stalls},
     report::{self, Settings},
+    table::Goals,
 };
 
 /// Measures something and adds its lines.

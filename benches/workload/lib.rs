@@ -34,7 +34,11 @@ pub mod plan;
 pub mod records;
 pub mod report;
 pub mod same_layout;
+#[cfg(feature = "share")]
+pub mod share;
 pub mod sled_raw;
+#[cfg(any(feature = "records", feature = "share"))]
+pub mod table;
 pub mod typed;
 
 use bincode::{Decode, Encode};

@@ -5,7 +5,6 @@ pub mod durable;
 pub mod memory;
 pub mod pair;
 pub mod stalls;
-pub mod table;
 
 use std::time::Duration;
 

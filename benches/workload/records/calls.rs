@@ -8,14 +8,11 @@ use libp2p_kad::{
     store::{MemoryStore, RecordStore},
 };
 
-use super::{
-    keys, ours, provider, records,
-    table::{Bound, Goals, nanos},
-    theirs, wide,
-};
+use super::{keys, ours, provider, records, theirs, wide};
 use crate::{
     Random,
     report::{Settings, median},
+    table::{Bound, Goals, nanos},
 };
 
 /// How many writes come at once: fewer than wait for the disk at most, and more than a commit begins

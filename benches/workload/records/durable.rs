@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 use libp2p_identity::PeerId;
 use libp2p_kad::Record;
 
-use super::{
-    keys, ours, records,
+use super::{keys, ours, records, wide};
+use crate::{
+    report::{Settings, median},
     table::{Bound, Goals},
-    wide,
 };
-use crate::report::{Settings, median};
 
 const TABLE: redb::TableDefinition<&[u8], &[u8]> = redb::TableDefinition::new("records");
 

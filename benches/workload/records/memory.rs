@@ -7,12 +7,11 @@ use libp2p_kad::store::RecordStore;
 
 use netabase_store::StoreOptions;
 
-use super::{
-    keys, ours_with, provider,
+use super::{keys, ours_with, provider, theirs, wide};
+use crate::{
+    report::Settings,
     table::{Bound, Goals},
-    theirs, wide,
 };
-use crate::report::Settings;
 
 /// How many bytes of pages the engine keeps: little, because they are no memory of the keys.
 const PAGES_BYTES: usize = 8 << 20;

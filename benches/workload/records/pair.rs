@@ -12,12 +12,11 @@ use libp2p::{
 };
 use libp2p_identity::PeerId;
 
-use super::{
-    keys, ours, records,
+use super::{keys, ours, records, theirs, wide};
+use crate::{
+    report::{Settings, median},
     table::{Bound, Goals},
-    theirs, wide,
 };
-use crate::report::{Settings, median};
 
 /// How many requests are under way at once.
 const IN_FLIGHT: usize = 64;

@@ -9,12 +9,12 @@ use libp2p_kad::{
 };
 use netabase_store::records::{Outcome, Publish, RepublishConfig, Republisher};
 
-use super::{
-    Ours, keys, ours, provider,
+use super::{Ours, keys, ours, provider, wide};
+use crate::{
+    Random,
+    report::Settings,
     table::{Bound, Goals},
-    wide,
 };
-use crate::{Random, report::Settings};
 
 /// How many records there are for each that the command line asks for.
 const TIMES: usize = 10;

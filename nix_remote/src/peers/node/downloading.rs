@@ -31,6 +31,9 @@ const PEERS_ENOUGH: usize = 4;
 /// How long after it asked who has its archive a download asks again.
 const ASK_EVERY: Duration = Duration::from_secs(30);
 
+/// The same while it has too few peers.
+const ASK_SOON: Duration = Duration::from_secs(5);
+
 /// How long a download that is stalled waits for another peer.
 const STALLED_FOR: Duration = Duration::from_secs(15);
 
@@ -88,6 +91,15 @@ impl Active {
             groups_held: download.held().len(),
             counts: download.counts(),
         })
+    }
+
+    fn asks_every(&self) -> Duration {
+        let peers = self.download.as_ref().map_or(0, Download::peers);
+        if peers >= PEERS_ENOUGH {
+            ASK_EVERY
+        } else {
+            ASK_SOON
+        }
     }
 
     /// Takes note of who has the archive.
@@ -284,7 +296,7 @@ impl Task {
         active.add_peers(peers.into_iter().filter(|peer| *peer != local), now);
         if is_last {
             active.is_asking = false;
-            active.ask_at = now + ASK_EVERY;
+            active.ask_at = now + active.asks_every();
             if let Some((_, until)) = &mut active.stalled {
                 *until = now;
             }

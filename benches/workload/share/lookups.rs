@@ -1,0 +1,175 @@
+//! Who has an archive, asked in a swarm of 30 nodes.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use libp2p::{
+    Multiaddr, PeerId, Swarm, SwarmBuilder,
+    futures::{StreamExt, stream::FuturesUnordered},
+    kad::{self, QueryId, QueryResult, RecordKey, store::RecordStore},
+    noise,
+    swarm::SwarmEvent,
+    tcp, yamux,
+};
+use netabase_store::{RedbStore, netabase_definition_module, records::RecordStoreConfig};
+
+use crate::{
+    Random,
+    report::{Settings, median},
+    table::{Bound, Goals},
+};
+
+const NODES: usize = 30;
+const KEYS: usize = 100;
+
+#[netabase_definition_module(EmptyDefinition, EmptyKeys)]
+mod empty {
+    use netabase_store::NetabaseModel;
+
+    #[derive(NetabaseModel, Clone, Debug)]
+    #[netabase(EmptyDefinition)]
+    pub struct Empty {
+        #[primary_key]
+        pub id: u64,
+    }
+}
+pub use empty::EmptyDefinition;
+
+/// Measures rounds of both, in turn.
+pub fn run(settings: &Settings, goals: &mut Goals) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..settings.rounds {
+        theirs.push(runtime.block_on(lookups(|_, local| kad::store::MemoryStore::new(local))));
+        let folder = tempfile::tempdir_in(&settings.folder).unwrap();
+        ours.push(runtime.block_on(lookups(|number, local| {
+            let file = folder.path().join(format!("{number}.redb"));
+            store(&file, local)
+        })));
+    }
+    let (ours, theirs) = (median(&ours), median(&theirs));
+    let text = (format!("{ours:.2} ms"), format!("{theirs:.2} ms"));
+    goals.add(
+        "providers looked up among 30 nodes, p95",
+        text,
+        (ours / theirs, "times"),
+        Bound::AtMost(1.1),
+    );
+}
+
+fn store(file: &Path, local: PeerId) -> impl RecordStore + Send + use<> {
+    let store = RedbStore::<EmptyDefinition>::new(file).unwrap();
+    store
+        .record_store(local, RecordStoreConfig::default())
+        .unwrap()
+}
+
+type Node<S> = Swarm<kad::Behaviour<S>>;
+
+/// Returns the 95th of 100 times in milliseconds.
+async fn lookups<S: RecordStore + Send + 'static>(store: impl Fn(usize, PeerId) -> S) -> f64 {
+    let mut nodes: Vec<Node<S>> = Vec::new();
+    let mut addresses: Vec<(PeerId, Multiaddr)> = Vec::new();
+    for number in 0..NODES {
+        let mut node = node(|local| store(number, local));
+        node.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap())
+            .unwrap();
+        let address = loop {
+            if let SwarmEvent::NewListenAddr { address, .. } = node.select_next_some().await {
+                break address;
+            }
+        };
+        addresses.push((*node.local_peer_id(), address));
+        nodes.push(node);
+    }
+    for node in &mut nodes {
+        for (peer, address) in &addresses {
+            if peer != node.local_peer_id() {
+                node.behaviour_mut().add_address(peer, address.clone());
+            }
+        }
+    }
+    let mut random = Random::new(5);
+    let keys: Vec<_> = (0..KEYS)
+        .map(|_| {
+            let digest: Vec<u8> = (0..4).flat_map(|_| random.number().to_be_bytes()).collect();
+            RecordKey::from([&[0x1e, 32][..], &digest].concat())
+        })
+        .collect();
+    for (number, key) in keys.iter().enumerate() {
+        let kad = nodes[number % NODES].behaviour_mut();
+        let query = kad.start_providing(key.clone()).unwrap();
+        run_query(&mut nodes, number % NODES, query).await;
+    }
+    let mut times = Vec::new();
+    for (number, key) in keys.iter().enumerate() {
+        let asker = (number + NODES / 2) % NODES;
+        let begun = Instant::now();
+        let query = nodes[asker].behaviour_mut().get_providers(key.clone());
+        let found = run_query(&mut nodes, asker, query).await;
+        times.push(begun.elapsed());
+        assert!(found > 0, "nobody is known to have {key:?}");
+    }
+    times.sort_unstable();
+    times[KEYS * 95 / 100].as_secs_f64() * 1000.0
+}
+
+/// Lets all nodes go on until a query has ended; returns how many providers it has found.
+async fn run_query<S: RecordStore + Send + 'static>(
+    nodes: &mut [Node<S>],
+    asker: usize,
+    query: QueryId,
+) -> usize {
+    let mut found = 0;
+    let wait = async {
+        loop {
+            let events = nodes.iter_mut().enumerate();
+            let events =
+                events.map(|(number, node)| async move { (number, node.select_next_some().await) });
+            let mut events: FuturesUnordered<_> = events.collect();
+            let (number, event) = events.next().await.unwrap();
+            drop(events);
+            let SwarmEvent::Behaviour(kad::Event::OutboundQueryProgressed {
+                id, result, step, ..
+            }) = event
+            else {
+                continue;
+            };
+            if number != asker || id != query {
+                continue;
+            }
+            if let QueryResult::GetProviders(Ok(kad::GetProvidersOk::FoundProviders {
+                providers,
+                ..
+            })) = result
+            {
+                found += providers.len();
+            }
+            if step.last {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait)
+        .await
+        .unwrap();
+    found
+}
+
+fn node<S: RecordStore + Send + 'static>(store: impl FnOnce(PeerId) -> S) -> Node<S> {
+    let builder = SwarmBuilder::with_new_identity().with_tokio();
+    let tcp = tcp::Config::default().nodelay(true);
+    let builder = builder.with_tcp(tcp, noise::Config::new, yamux::Config::default);
+    let builder = builder.unwrap().with_behaviour(|keys| {
+        let local = keys.public().to_peer_id();
+        let mut behaviour = kad::Behaviour::new(local, store(local));
+        behaviour.set_mode(Some(kad::Mode::Server));
+        behaviour
+    });
+    builder.unwrap().build()
+}

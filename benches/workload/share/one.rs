@@ -1,0 +1,78 @@
+//! One seeder: a download, and the whole of a fetch, beside request-response alone.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use tokio::time::sleep;
+
+use super::{MIB, address, announce, file, raw, runtime, start};
+use crate::{
+    report::{Settings, median},
+    table::{Bound, Goals},
+};
+
+/// How often is looked whether a download has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// Measures rounds of both, in turn.
+pub fn run(settings: &Settings, goals: &mut Goals) {
+    let runtime = runtime();
+    let folder = tempfile::tempdir_in(&settings.folder).unwrap();
+    let contents = file(folder.path(), settings.records);
+    let bytes = settings.records * MIB;
+    let (mut downloads, mut fetches, mut raws) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..settings.rounds {
+        raws.push(runtime.block_on(raw::throughput(bytes)));
+        let (download, fetch) = runtime.block_on(fetch(&settings.folder, &contents));
+        downloads.push(bytes as f64 / download);
+        fetches.push(bytes as f64 / fetch);
+    }
+    let raw = median(&raws);
+    for (what, ours, goal) in [
+        ("download, verified and written", median(&downloads), 0.8),
+        ("the same until it is in the store", median(&fetches), 0.0),
+    ] {
+        let text = (speed(ours), speed(raw));
+        goals.add(what, text, (ours / raw, "times"), Bound::AtLeast(goal));
+    }
+}
+
+/// Returns how many seconds the download and the whole fetch took.
+async fn fetch(folder: &Path, contents: &Path) -> (f64, f64) {
+    let folders = [(); 2].map(|()| tempfile::tempdir_in(folder).unwrap());
+    let seeder = start(folders[0].path(), Vec::new(), |_| {});
+    let path = announce(&seeder, contents).await;
+    let leecher = start(folders[1].path(), vec![address(&seeder).await], |_| {});
+    leecher.node.find(&path).await.unwrap();
+    let begun = Instant::now();
+    let watched = leecher.node.clone();
+    let watch = tokio::spawn(async move {
+        let mut has_begun = false;
+        loop {
+            let downloads = watched.status().await.unwrap().downloads;
+            let is_full =
+                |of: &nix_remote::peers::node::DownloadStatus| of.groups_held == of.blob.groups();
+            match downloads.first() {
+                Some(download) if is_full(download) => break,
+                Some(_) => has_begun = true,
+                None if has_begun => break,
+                None => {}
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        begun.elapsed().as_secs_f64()
+    });
+    let fetched = leecher.node.fetch([path]).await.unwrap();
+    let whole = begun.elapsed().as_secs_f64();
+    assert_eq!(fetched.added.len(), 1);
+    let download = watch.await.unwrap();
+    seeder.node.shutdown().await.unwrap();
+    leecher.node.shutdown().await.unwrap();
+    (download, whole)
+}
+
+fn speed(bytes: f64) -> String {
+    format!("{:.0} MiB/s", bytes / MIB as f64)
+}
