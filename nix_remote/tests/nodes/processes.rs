@@ -47,6 +47,9 @@ const CHILD_PATIENCE: Duration = Duration::from_secs(120);
 /// fewer files than a process may have by default.
 const FLOOD: usize = 500;
 
+/// What every connection begins with.
+const GREETING: &[u8] = b"\x13/multistream/1.0.0\n";
+
 /// What a child does.
 #[derive(Clone, Copy)]
 pub(crate) enum Task {
@@ -253,13 +256,17 @@ fn flood(to: SocketAddr, drips: bool) {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         drop(end);
     });
-    let connect = || TcpStream::connect(to).unwrap();
+    let connect = || (TcpStream::connect(to).unwrap(), GREETING.iter());
     let mut streams: Vec<_> = (0..FLOOD).map(|_| connect()).collect();
     say("ready");
     while ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
-        for stream in &mut streams {
-            if drips && stream.write_all(&[0]).is_err() {
-                *stream = connect();
+        for connection in streams.iter_mut().filter(|_| drips) {
+            let (stream, bytes) = connection;
+            let is_open = bytes
+                .next()
+                .is_some_and(|byte| stream.write_all(&[*byte]).is_ok());
+            if !is_open {
+                *connection = connect();
             }
         }
     }

@@ -32,6 +32,10 @@ pub(super) type Kad = kad::Behaviour<Records>;
 /// How long a connection stays open that nobody uses.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a connection may take to be opened and encrypted: what says nothing keeps its place for
+/// no longer.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What a node speaks; limits and lists come first, to refuse before others hear of a connection.
 #[derive(NetworkBehaviour)]
 pub(super) struct Speech {
@@ -65,7 +69,7 @@ pub(super) fn swarm(config: &NodeConfig, records: Records) -> Result<Swarm<Speec
     let builder = builder.map_err(transport)?;
     let builder =
         builder.with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_TIMEOUT));
-    Ok(builder.build())
+    Ok(builder.with_connection_timeout(OPENING_TIMEOUT).build())
 }
 
 fn speech(

@@ -62,7 +62,8 @@ pub struct NodeLimits {
     pub outbound_max: u32,
     /// The most connections of one peer.
     pub per_peer_max: u32,
-    /// The most connections that are being opened by others.
+    /// The most connections that are being opened by others. While so many say nothing, newcomers
+    /// find a place by chance alone.
     pub pending_inbound_max: u32,
     /// How long a request and its response may take together.
     pub request_timeout: Duration,
@@ -83,14 +84,14 @@ pub struct NodeLimits {
 }
 
 impl Default for NodeLimits {
-    /// 256 connections each way, 8 of one peer, 64 being opened; 10 seconds for a request, 32
+    /// 256 connections each way, 8 of one peer, 384 being opened; 10 seconds for a request, 32
     /// requests on a connection, 8 closures, 8 downloads; announcements are looked at every hour.
     fn default() -> Self {
         Self {
             inbound_max: 256,
             outbound_max: 256,
             per_peer_max: 8,
-            pending_inbound_max: 64,
+            pending_inbound_max: 384,
             request_timeout: Duration::from_secs(10),
             streams_max: 32,
             fetches_max: 8,
