@@ -282,3 +282,45 @@ fn a_damaged_object_is_not_taken_and_its_path_refused_with_the_reason() {
     );
     node.terminate();
 }
+
+#[test]
+fn a_node_that_cannot_be_as_it_is_told_does_not_start_and_says_why() {
+    let place = Place::new();
+    let depot = place.path("depot");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    let [address, free] = [taken.port(), 0].map(|port| format!("/ip4/127.0.0.1/tcp/{port}"));
+    let metrics = taken.to_string();
+    for (arguments, expected) in [
+        (
+            &["--listen", &address][..],
+            format!("listen on {address}: "),
+        ),
+        (
+            &["--listen", &free, "--metrics", &metrics],
+            format!("serve metrics on {metrics}: "),
+        ),
+        (
+            &["--listen", "/dns4/x/tcp/1"],
+            "listen on /dns4/x/tcp/1: ".to_owned(),
+        ),
+        (
+            &["--listen", &free, "--network", "a/b"],
+            "\"a/b\" of a network".to_owned(),
+        ),
+        (
+            &["--listen", &free, "--announce", UNKNOWN],
+            format!("{UNKNOWN} is not valid"),
+        ),
+        (
+            &["--listen", &free, "--trusted-key", "x:y"],
+            "trusted key 1 is neither".to_owned(),
+        ),
+    ] {
+        let (out, error) = refused(&[&["peer", "run", "--store", &depot], arguments].concat());
+        assert_eq!(out, "");
+        assert!(error.contains(&expected), "{error}");
+    }
+    // None of them is in the way of one that can.
+    place.run(&depot, &[]).terminate();
+}
