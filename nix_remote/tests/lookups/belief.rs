@@ -326,3 +326,35 @@ fn false_archives_without_end_do_not_keep_a_trusted_one_from_being_asked_for() {
     let now_asked = asked(&mut lookups, at(2));
     assert!(now_asked.iter().any(|(_, of)| *of == root));
 }
+
+#[test]
+fn under_a_content_address_the_newest_word_of_one_does_not_hide_the_word_of_another() {
+    let (object, by_content) = addressed(2, [].into());
+    let Statement::ContentAddressed(_, address) = by_content else {
+        panic!("not content-addressed");
+    };
+    let mut lookups = lookups(&[]);
+    let questions = begin(&mut lookups, &object.path);
+    let mut other = object.clone();
+    other.blake3_root = [100; 32];
+    let honest = Statement::ContentAddressed(object, address);
+    let honest = [(1, NOW), (2, NOW + 1)].map(|(at, issued)| sign(&honest, 98, at, issued));
+    let poison = sign(
+        &Statement::ContentAddressed(other, address),
+        99,
+        1,
+        NOW + 60,
+    );
+    for record in [&honest[1], &poison, &honest[0]] {
+        give(&mut lookups, &questions, record, at(1));
+    }
+    let found = found(&mut lookups, &questions);
+    assert_eq!(found.best(), &poison);
+    assert_eq!(found.others(), [honest[1].clone()]);
+    let roots: Vec<_> = found
+        .archives()
+        .iter()
+        .map(|archive| archive.root)
+        .collect();
+    assert_eq!(roots, [[100; 32], [2; 32]]);
+}

@@ -181,8 +181,34 @@ fn a_busy_peer_is_left_alone_for_as_long_as_it_says_and_not_much_longer() {
     let wake = hand.download.wake_at().unwrap();
     assert!(wake >= ms(3020) && wake <= ms(4520), "{wake:?}");
     assert!(gets(&hand.outputs(wake - ms(1))).is_empty());
-    // Half of the window of 4.
-    assert_eq!(gets(&hand.outputs(wake)).len(), 2);
+    // Three quarters of the window of 4.
+    assert_eq!(gets(&hand.outputs(wake)).len(), 3);
+}
+
+#[test]
+fn a_peer_that_gives_as_much_as_it_may_is_asked_again_as_soon_as_it_says() {
+    let blob = held(64 * GROUP);
+    let mut hand = Hand::new(&blob);
+    let mut sent = hand.begin(1);
+    let mut now = ms(20);
+    // One request is served every 10 ms, and all others are told to come back then.
+    let mut served = 0;
+    while !sent.is_empty() && now < ms(2000) {
+        let first = sent.remove(0);
+        sent.extend(gets(&hand.answer(first, now)));
+        served += 1;
+        for (_, id, _) in std::mem::take(&mut sent) {
+            let busy = Response::Busy { retry_after_ms: 10 };
+            hand.download.on_response(&1, id, busy, now);
+        }
+        sent = gets(&hand.outputs(now));
+        while sent.is_empty() && !hand.download.is_finished() {
+            now = hand.download.wake_at().unwrap();
+            sent = gets(&hand.outputs(now));
+        }
+    }
+    assert!(hand.download.is_finished(), "{served} served by {now:?}");
+    assert!(now < ms(600), "{now:?} for {served} responses");
 }
 
 /// Else all that were turned away at once would come back at once.

@@ -69,7 +69,7 @@ impl World {
         let kept: Vec<_> = std::iter::once(found.best())
             .chain(found.others())
             .collect();
-        assert!(kept.len() <= 1 + SIGNERS_ASKED_MAX);
+        assert!(kept.len() <= JUDGED_PER_QUESTION_MAX + SIGNERS_ASKED_MAX);
         assert!(found.contradictions().len() <= CONTRADICTIONS_MAX);
         assert!(found.providers().count() <= PROVIDERS_MAX);
         for one in &kept {
@@ -84,7 +84,9 @@ impl World {
                 (Some(at), None) => at < since,
                 (_, Some(_)) => false,
             };
-            let mut others = believed.iter().filter(|other| other.key() == one.key());
+            let is_of_same =
+                |other: &&Announcement| other.key() == one.key() && other.signer() == one.signer();
+            let mut others = believed.iter().filter(is_of_same);
             let is_beaten = others.any(|other| gives_way(&other));
             assert!(!is_beaten, "{}: {node} goes by an older word", self.name());
         }

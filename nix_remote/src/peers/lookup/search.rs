@@ -194,7 +194,11 @@ impl<P: Ord> Search<P> {
         let others = self.verified.iter();
         let contradictions = others.filter_map(|other| Contradiction::between(other, &found));
         self.contradictions.extend(contradictions.take(room));
-        let same_key = |other: &&mut Announcement| other.key() == found.key();
+        // Of content-addressed path infos the key has no signer: whoever says something newer of the
+        // archive does not have the words of others forgotten.
+        let same_key = |other: &&mut Announcement| {
+            other.key() == found.key() && other.signer() == found.signer()
+        };
         match self.verified.iter_mut().find(same_key) {
             Some(other) if gives_way(other, &found, aside) => *other = found,
             Some(_) => {}

@@ -22,7 +22,10 @@ const DEADLINE_FIRST: Duration = Duration::from_secs(10);
 /// How many times as long as expected an answer may take.
 const PATIENCE: u32 = 4;
 
-/// How long a peer is left alone after it failed or was busy; twice as long each time, to a limit.
+/// How long a peer is left alone at least that has no time just after it had some.
+const BUSY_MIN: Duration = Duration::from_millis(2);
+
+/// How long a peer is left alone after it failed or was busy again; twice as long each time, to a limit.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
@@ -173,15 +176,32 @@ impl Peer {
         self.pace = self.pace.max(Some(elapsed));
     }
 
-    /// Takes note that it did not answer or has no time, and lets it rest for `wait` at least.
-    pub(super) fn set_back(&mut self, wait: Duration, now: Duration, random: &mut Random) {
+    /// Takes note that it did not answer, and lets it rest.
+    pub(super) fn set_back(&mut self, now: Duration, random: &mut Random) {
         if now < self.rests_until {
             return;
         }
         self.window = (self.window / 2).max(1);
         self.span = (self.span / 2).max(1);
-        let backoff = BACKOFF_MIN.saturating_mul(1 << self.setbacks.min(16));
-        let wait = backoff.min(BACKOFF_MAX).max(wait);
+        self.rest(backoff(self.setbacks), now, random);
+    }
+
+    /// Takes note that it has no time for as long as it says. One that gives as much as it may says
+    /// so after whatever it gave, and is asked again just then; one that gives nothing in between is
+    /// left alone for longer each time.
+    pub(super) fn busy(&mut self, wait: Duration, now: Duration, random: &mut Random) {
+        if now < self.rests_until {
+            return;
+        }
+        self.window = (self.window * 3 / 4).max(1);
+        let least = match self.setbacks.checked_sub(1) {
+            Some(before) => backoff(before),
+            None => BUSY_MIN,
+        };
+        self.rest(wait.max(least), now, random);
+    }
+
+    fn rest(&mut self, wait: Duration, now: Duration, random: &mut Random) {
         self.rests_until = now + random.spread(wait);
         self.setbacks += 1;
         self.round = Round::default();
@@ -214,4 +234,10 @@ impl Peer {
             ..Round::default()
         };
     }
+}
+
+/// Returns for how long a peer rests after so many setbacks before.
+fn backoff(setbacks: u32) -> Duration {
+    let doubled = BACKOFF_MIN.saturating_mul(1 << setbacks.min(16));
+    doubled.min(BACKOFF_MAX)
 }

@@ -24,7 +24,7 @@ impl<P: Clone + Ord> Download<P> {
         match (sent.range, response) {
             (_, Response::Busy { retry_after_ms }) => {
                 let wait = Duration::from_millis(retry_after_ms.into());
-                self.set_back(&sent, wait);
+                self.set_back(&sent, Some(wait));
             }
             (None, Response::Unknown) => self.said(&sent, Holding::Nothing),
             (None, Response::Complete { size }) => self.said_size(&sent, size, Holding::All),
@@ -33,7 +33,7 @@ impl<P: Clone + Ord> Download<P> {
             }
             (Some(range), Response::Proof(proof)) => self.on_proof(&sent, range, &proof),
             (Some(_), Response::Unknown) => {
-                self.set_back(&sent, Duration::ZERO);
+                self.set_back(&sent, None);
                 self.said(&sent, Holding::Nothing);
             }
             (None, response @ Response::Proof(_))
@@ -52,7 +52,7 @@ impl<P: Clone + Ord> Download<P> {
             return;
         };
         match failure {
-            Failure::Lost => self.set_back(&sent, Duration::ZERO),
+            Failure::Lost => self.set_back(&sent, None),
             Failure::Malformed => {
                 self.release(&sent);
                 self.ban(&sent.peer, Lie::Malformed);

@@ -102,11 +102,15 @@ impl<P: Clone + Ord> Download<P> {
         self.releases += 1;
     }
 
-    /// Lets a peer rest that did not answer the request, and others be asked for its groups.
-    pub(super) fn set_back(&mut self, sent: &Sent<P>, wait: Duration) {
+    /// Lets a peer rest that did not answer the request or, as it says, has no time for `wait`, and
+    /// others be asked for its groups.
+    pub(super) fn set_back(&mut self, sent: &Sent<P>, wait: Option<Duration>) {
         self.release(sent);
         if let Some(peer) = self.peers.get_mut(&sent.peer) {
-            peer.set_back(wait, self.now, &mut self.random);
+            match wait {
+                Some(wait) => peer.busy(wait, self.now, &mut self.random),
+                None => peer.set_back(self.now, &mut self.random),
+            }
             if sent.range.is_none() {
                 peer.ask_at = Some(peer.rests_until);
             }
@@ -143,7 +147,7 @@ impl<P: Clone + Ord> Download<P> {
             let Some(sent) = self.take_request(&peer, id) else {
                 continue;
             };
-            self.set_back(&sent, Duration::ZERO);
+            self.set_back(&sent, None);
             self.outputs.push_back(Output::Cancel { peer, id });
         }
     }
