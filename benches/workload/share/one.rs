@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix_remote::peers::node::{DownloadStatus, NodeHandle};
 use tokio::time::sleep;
 
 use super::{MIB, address, announce, file, raw, runtime, start};
@@ -47,23 +48,7 @@ async fn fetch(folder: &Path, contents: &Path) -> (f64, f64) {
     let leecher = start(folders[1].path(), vec![address(&seeder).await], |_| {});
     leecher.node.find(&path).await.unwrap();
     let begun = Instant::now();
-    let watched = leecher.node.clone();
-    let watch = tokio::spawn(async move {
-        let mut has_begun = false;
-        loop {
-            let downloads = watched.status().await.unwrap().downloads;
-            let is_full =
-                |of: &nix_remote::peers::node::DownloadStatus| of.groups_held == of.blob.groups();
-            match downloads.first() {
-                Some(download) if is_full(download) => break,
-                Some(_) => has_begun = true,
-                None if has_begun => break,
-                None => {}
-            }
-            sleep(LOOK_EVERY).await;
-        }
-        begun.elapsed().as_secs_f64()
-    });
+    let watch = tokio::spawn(download(leecher.node.clone()));
     let fetched = leecher.node.fetch([path]).await.unwrap();
     let whole = begun.elapsed().as_secs_f64();
     assert_eq!(fetched.added.len(), 1);
@@ -71,6 +56,24 @@ async fn fetch(folder: &Path, contents: &Path) -> (f64, f64) {
     seeder.node.shutdown().await.unwrap();
     leecher.node.shutdown().await.unwrap();
     (download, whole)
+}
+
+/// Returns how many seconds it takes until the first download of a node has all groups.
+pub(super) async fn download(node: NodeHandle) -> f64 {
+    let begun = Instant::now();
+    let mut has_begun = false;
+    loop {
+        let downloads = node.status().await.unwrap().downloads;
+        let is_full = |of: &DownloadStatus| of.groups_held == of.blob.groups();
+        match downloads.first() {
+            Some(download) if is_full(download) => break,
+            Some(_) => has_begun = true,
+            None if has_begun => break,
+            None => {}
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    begun.elapsed().as_secs_f64()
 }
 
 fn speed(bytes: f64) -> String {

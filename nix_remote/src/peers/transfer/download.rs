@@ -34,7 +34,7 @@ pub const PEERS_MAX: usize = 32;
 pub const BANNED_MAX: usize = 256;
 
 /// After how many bytes what was written is to be made durable.
-pub const COMMIT_BYTES: u64 = 64 * 1024 * 1024;
+pub const COMMIT_BYTES: u64 = 32 * 1024 * 1024;
 
 /// How long after the first byte what was written is to be made durable, if it is less than
 /// [`COMMIT_BYTES`].
