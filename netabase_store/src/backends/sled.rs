@@ -92,6 +92,9 @@ impl SledEngine {
         if is_new && !options.create {
             return Err(StoreError::NotFound { path: path.into() }.into());
         }
+        if is_new {
+            folder::begin_anew(path)?;
+        }
         let seam = Seam::new(Engine::Sled, path);
         let cache_bytes = u64::try_from(options.cache_bytes).unwrap_or(u64::MAX);
         let config = sled::Config::new()

@@ -19,6 +19,9 @@ use crate::error::{Result, StoreError};
 
 /// How every `conf` file begins.
 const CONF_MAGIC: &[u8] = b"segment_size: ";
+/// How many lines it has, and how many bytes of a checksum follow them.
+const CONF_LINES: usize = 3;
+const CONF_CHECKSUM_BYTES: usize = 4;
 /// Up to this length sled takes a `conf` file for one that was never finished.
 const CONF_BYTES_TORN: usize = 8;
 /// What sled has made before the first commit.
@@ -180,6 +183,24 @@ pub(super) fn holds_store(path: &Path) -> Result<bool> {
     } else {
         refuse("its `conf` file is not one of sled")
     }
+}
+
+/// Removes the `conf` of a store that sled did not finish to make: it writes the text and then the
+/// checksum, and takes the text alone for damage.
+pub(super) fn begin_anew(path: &Path) -> Result<()> {
+    let conf = path.join("conf");
+    let begun = match fs::read(&conf) {
+        Ok(bytes) if lacks_checksum(&bytes) => fs::remove_file(conf),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    begun.map_err(|error| failed(path, "begin the store anew", error.into()))
+}
+
+fn lacks_checksum(conf: &[u8]) -> bool {
+    let mut rest = conf.splitn(CONF_LINES + 1, |byte| *byte == b'\n');
+    rest.nth(CONF_LINES)
+        .is_none_or(|checksum| checksum.len() < CONF_CHECKSUM_BYTES)
 }
 
 /// Returns whether the folder is empty, or as sled leaves it when it is stopped while it begins.

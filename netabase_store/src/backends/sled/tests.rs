@@ -266,11 +266,18 @@ fn foreign_files_are_refused_and_left_alone() {
 
 #[test]
 fn store_whose_making_was_cut_short_is_made() {
-    let folder = TempDir::new().unwrap();
-    fs::create_dir(folder.path().join("blobs")).unwrap();
-    fs::write(folder.path().join("conf"), "seg").unwrap();
-    write(&open(folder.path()), 1, 100, false);
-    assert_eq!(read(&open(folder.path())), Some(1));
+    let made = TempDir::new().unwrap();
+    drop(open(made.path()));
+    let conf = fs::read(made.path().join("conf")).unwrap();
+    for length in 0..=conf.len() {
+        let folder = TempDir::new().unwrap();
+        fs::create_dir(folder.path().join("blobs")).unwrap();
+        fs::write(folder.path().join("conf"), &conf[..length]).unwrap();
+        write(&open(folder.path()), 1, 100, false);
+        assert_eq!(read(&open(folder.path())), Some(1), "{length} bytes");
+        let again = fs::read(folder.path().join("conf")).unwrap();
+        assert_eq!(again, conf, "{length} bytes");
+    }
 }
 
 #[test]
