@@ -5,16 +5,11 @@
 //! opening, and prints Markdown. Options: `--records N`, `--rounds N`, `--folder PATH`,
 //! `--parts calls,durable,memory,stalls,pair,open`.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
-
 use netabase_benches::{
     records::{calls, durable, memory, pair, stalls},
-    report::{self, Settings},
-    table::Goals,
+    report::Settings,
+    table::{self, Part},
 };
-
-/// Measures something and adds its lines.
-type Part = fn(&Settings, &mut Goals);
 
 const PARTS: [(&str, Part); 6] = [
     ("calls", calls::run),
@@ -30,16 +25,9 @@ fn main() {
         return memory::child();
     }
     let settings = Settings::from_arguments(100_000, 3, env!("CARGO_TARGET_TMPDIR"));
-    println!("{}\n", report::machine());
-    println!(
-        "{} records of 1 KiB, {} rounds.\n",
+    let workload = format!(
+        "{} records of 1 KiB, {} rounds.",
         settings.records, settings.rounds
     );
-    let mut goals = Goals::default();
-    for (name, part) in PARTS {
-        if settings.wants(name) {
-            part(&settings, &mut goals);
-        }
-    }
-    println!("{goals}");
+    table::print(&settings, &workload, &PARTS);
 }

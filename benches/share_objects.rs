@@ -5,16 +5,11 @@
 //! in a swarm of 30, and prints Markdown. Options: `--records N` (MiB of an object), `--rounds N`,
 //! `--folder PATH`, `--parts one,three,memory,kill,lookups`.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
-
 use netabase_benches::{
-    report::{self, Settings},
+    report::Settings,
     share::{child, kill, lookups, memory, one, three},
-    table::Goals,
+    table::{self, Part},
 };
-
-/// Measures something and adds its lines.
-type Part = fn(&Settings, &mut Goals);
 
 const PARTS: [(&str, Part); 5] = [
     ("one", one::run),
@@ -29,16 +24,9 @@ fn main() {
         return child::run();
     }
     let settings = Settings::from_arguments(256, 3, env!("CARGO_TARGET_TMPDIR"));
-    println!("{}\n", report::machine());
-    println!(
-        "Objects of {} MiB, {} rounds.\n",
+    let workload = format!(
+        "Objects of {} MiB, {} rounds.",
         settings.records, settings.rounds
     );
-    let mut goals = Goals::default();
-    for (name, part) in PARTS {
-        if settings.wants(name) {
-            part(&settings, &mut goals);
-        }
-    }
-    println!("{goals}");
+    table::print(&settings, &workload, &PARTS);
 }

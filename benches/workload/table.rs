@@ -2,6 +2,26 @@
 
 use std::fmt;
 
+use crate::report::{self, Settings};
+
+/// Measures something and adds its lines.
+pub type Part = fn(&Settings, &mut Goals);
+
+/// Prints what the machine and the workload are, measures the parts that are wanted, and prints
+/// their lines.
+#[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+pub fn print(settings: &Settings, workload: &str, parts: &[(&str, Part)]) {
+    println!("{}\n", report::machine());
+    println!("{workload}\n");
+    let mut goals = Goals::default();
+    for (name, part) in parts {
+        if settings.wants(name) {
+            part(settings, &mut goals);
+        }
+    }
+    println!("{goals}");
+}
+
 /// Figures with their goals.
 #[derive(Default)]
 pub struct Goals(Vec<Line>);
@@ -20,6 +40,8 @@ struct Line {
 pub enum Bound {
     AtMost(f64),
     AtLeast(f64),
+    /// Shown beside the others.
+    Free,
 }
 
 impl Goals {
@@ -47,11 +69,16 @@ impl fmt::Display for Goals {
         writeln!(f, "| what | ours | beside | figure | goal | so it is |")?;
         writeln!(f, "| --- | --- | --- | --- | --- | --- |")?;
         for line in &self.0 {
-            let (word, bound, met) = match line.bound {
-                Bound::AtMost(bound) => ("at most", bound, line.figure <= bound),
-                Bound::AtLeast(bound) => ("at least", bound, line.figure >= bound),
+            let (goal, met) = match line.bound {
+                Bound::AtMost(bound) => (format!("at most {bound}"), line.figure <= bound),
+                Bound::AtLeast(bound) => (format!("at least {bound}"), line.figure >= bound),
+                Bound::Free => ("no goal".to_owned(), true),
             };
-            let met = if met { "met" } else { "**missed**" };
+            let met = match line.bound {
+                Bound::Free => "",
+                _ if met => "met",
+                _ => "**missed**",
+            };
             let Line {
                 what,
                 ours,
@@ -63,7 +90,7 @@ impl fmt::Display for Goals {
             let figure = format!("{figure:.2} {unit}");
             writeln!(
                 f,
-                "| {what} | {ours} | {theirs} | {figure} | {word} {bound} | {met} |"
+                "| {what} | {ours} | {theirs} | {figure} | {goal} | {met} |"
             )?;
         }
         Ok(())

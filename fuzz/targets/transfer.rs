@@ -69,7 +69,11 @@ fn check_download(mut bytes: &[u8]) {
         while let Some(output) = download.poll(now) {
             match output {
                 Output::Send { peer, id, .. } => asked.push((peer, id)),
-                Output::Write { offset, bytes, .. } => check_truth(offset, &bytes),
+                Output::Write(verified) => {
+                    for (offset, bytes) in verified.groups() {
+                        check_truth(offset, bytes);
+                    }
+                }
                 Output::Finished => assert!(download.held().is_full()),
                 _ => {}
             }

@@ -1,11 +1,14 @@
 //! `netabase peer`: store objects from other machines, and one's own for them.
 
+mod accept;
+mod announced;
 mod answer;
 mod args;
 mod ask;
 mod client;
 mod control;
 mod error;
+mod evidence;
 mod explain;
 mod fetch;
 mod find;
@@ -54,9 +57,15 @@ enum What {
     /// not downloaded again.
     #[command(after_help = fetch::EXAMPLE)]
     Fetch(fetch::FetchArgs),
-    /// Say what is announced of a path, by whom, and who has it
+    /// Say what is announced of a path, by whom, and who has it; or which path an output has
     #[command(after_help = find::EXAMPLE)]
     Find(find::FindArgs),
+    /// Say which announcements the node of a store has seen contradict each other, and who made them
+    ///
+    /// It keeps what it finds of them: a build that is not deterministic, or somebody who
+    /// lies. With --json the announcements are there as they were signed, for others to check.
+    #[command(after_help = evidence::EXAMPLE)]
+    Evidence(evidence::EvidenceArgs),
     /// Say how the node of a store is
     #[command(after_help = status::EXAMPLE)]
     Status(status::StatusArgs),
@@ -68,6 +77,7 @@ pub(crate) fn run(args: &PeerArgs, out: &mut dyn Write) -> Result<()> {
         What::Run(args) => run::run(args, out),
         What::Fetch(args) => fetch::run(args, out),
         What::Find(args) => find::run(args, out),
+        What::Evidence(args) => evidence::run(args, out),
         What::Status(args) => status::run(args, out),
     }
 }

@@ -124,9 +124,9 @@ fn tree(package: &str, edges: &str, more: &[&str]) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// What cargo says of the tree of `nix_core`, on every target: a line a package, and one a feature.
-fn features_of_nix_core() -> Vec<String> {
-    let arguments = "tree -p nix_core -e normal,features --target all --prefix none";
+/// What cargo says of the tree of a package, on every target: a line a package, and one a feature.
+fn features_of(package: &str) -> Vec<String> {
+    let arguments = format!("tree -p {package} -e normal,features --target all --prefix none");
     let arguments: Vec<_> = arguments.split(' ').collect();
     let tree = files::cargo(&arguments);
     tree.lines().map(str::to_owned).collect()
@@ -148,7 +148,7 @@ fn compiles_no_c(package: &str) -> bool {
     let users = files::cargo(&[&arguments[..], &inverted].concat());
     let mut users = users.lines().skip(1);
     let is_pure = |line: &String| line.starts_with("blake3 feature \"pure\"");
-    users.all(|line| line.starts_with("blake3 ")) && features_of_nix_core().iter().any(is_pure)
+    users.all(|line| line.starts_with("blake3 ")) && features_of(package).iter().any(is_pure)
 }
 
 fn is_c_build(name: &str) -> bool {
@@ -245,7 +245,7 @@ fn the_tests_of_engines_and_of_nix_build_no_libp2p() {
 #[test]
 fn nix_core_stands_without_std_and_without_randomness() {
     let effects = ["getrandom", "rand", "rand_core", "tokio"];
-    let wrong = features_of_nix_core().into_iter().filter(|line| {
+    let wrong = features_of("nix_core").into_iter().filter(|line| {
         let name = line.split_whitespace().next().unwrap_or_default();
         line.contains("feature \"std\"") || effects.contains(&name) || is_async(name)
     });

@@ -48,8 +48,7 @@ impl request_response::Codec for Bytes {
     where
         T: AsyncWrite + Unpin + Send,
     {
-        io.write_all(&bytes).await?;
-        io.close().await
+        write(io, &bytes).await
     }
 
     async fn write_response<T>(
@@ -61,8 +60,7 @@ impl request_response::Codec for Bytes {
     where
         T: AsyncWrite + Unpin + Send,
     {
-        io.write_all(&bytes).await?;
-        io.close().await
+        write(io, &bytes).await
     }
 }
 
@@ -70,6 +68,11 @@ async fn read<T: AsyncRead + Unpin + Send>(io: &mut T) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     io.take(1 << 20).read_to_end(&mut bytes).await?;
     Ok(bytes)
+}
+
+async fn write<T: AsyncWrite + Unpin + Send>(io: &mut T, bytes: &[u8]) -> io::Result<()> {
+    io.write_all(bytes).await?;
+    io.close().await
 }
 
 fn swarm() -> Swarm<request_response::Behaviour<Bytes>> {

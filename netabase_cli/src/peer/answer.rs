@@ -8,7 +8,8 @@ use nix_core::{
     store_path::StorePath,
 };
 use nix_remote::peers::{
-    node::{DownloadStatus, Fetched, NodeHandle, Status, Totals},
+    lookup::{Refused, Subject},
+    node::{DownloadStatus, FetchError, Fetched, FindError, NodeHandle, Status, Totals},
     transfer::GROUP_BYTES,
 };
 use nix_store::{
@@ -22,11 +23,12 @@ use tokio::{
 };
 
 use super::{
-    explain::{self, Around},
+    announced::Telling,
+    explain::{self, Around, Sought},
     find,
     protocol::{
-        AnnouncementCounts, Answer, DownloadReport, FetchReport, InboundCounts, Kind, Progress,
-        Refusal, Request, StatusReport,
+        AnnouncementCounts, Answer, DownloadReport, EVIDENCE_MAX, EvidenceReport, Failure,
+        FetchReport, InboundCounts, Kind, Progress, Refusal, Request, StatusReport,
     },
 };
 use crate::error::with_causes;
@@ -53,6 +55,8 @@ impl Answering {
         let answer = match request {
             Request::Status => self.status().await,
             Request::Find { path } => self.find(&path).await,
+            Request::FindOutput { output } => self.find_output(&output).await,
+            Request::Evidence { after } => self.evidence(after).await,
             Request::Fetch { paths } => self.fetch(&paths, progress).await,
         };
         answer.unwrap_or_else(Answer::Refused)
@@ -63,19 +67,70 @@ impl Answering {
         Ok(Answer::Status(Box::new(self.report(&status))))
     }
 
+    async fn evidence(&self, after: usize) -> Result<Answer, Refusal> {
+        let all = self.node.evidence().await.map_err(explain::stopped)?;
+        let telling = self.telling();
+        let some = all.iter().skip(after).take(EVIDENCE_MAX);
+        Ok(Answer::Evidence(EvidenceReport {
+            kept: all.len(),
+            contradictions: some.map(|one| telling.seen(one)).collect(),
+        }))
+    }
+
     async fn find(&self, path: &str) -> Result<Answer, Refusal> {
         let path = self.parse(path)?;
         match self.node.find(&path).await {
             Ok(found) => {
-                let dir = self.store.store_dir();
-                let report = find::report(dir, &path, &found, &self.trusted);
+                let refused = self.refused(&path).await?;
+                let report = self.telling().found(&path, &found, &refused);
                 Ok(Answer::Found(Box::new(report)))
             }
-            Err(error) => {
-                let status = self.node.status().await.map_err(explain::stopped)?;
-                Err(explain::not_found(error, &self.around(&status)))
-            }
+            Err(error) => Err(self.not_found(error, Sought::Path, &path).await?),
         }
+    }
+
+    async fn find_output(&self, output: &str) -> Result<Answer, Refusal> {
+        let output = find::output_of(self.store.store_dir(), output).map_err(|error| {
+            let message = format!("{output:?} names no output: {}", with_causes(&error));
+            Refusal::new(Kind::Output, message)
+        })?;
+        match self.node.find_realisation(&output).await {
+            Ok(found) => {
+                let refused = self.refused(&output).await?;
+                let report = self.telling().realised(&output, &found, &refused);
+                Ok(Answer::Realised(Box::new(report)))
+            }
+            Err(error) => Err(self.not_found(error, Sought::Output, &output).await?),
+        }
+    }
+
+    async fn not_found(
+        &self,
+        error: FindError,
+        sought: Sought,
+        subject: impl Into<Subject>,
+    ) -> Result<Refusal, Refusal> {
+        let status = self.node.status().await.map_err(explain::stopped)?;
+        let why = explain::not_found(error, sought, &self.around(&status));
+        self.with_refused(why, subject).await
+    }
+
+    /// Adds to why something was not found which records were not believed.
+    async fn with_refused(
+        &self,
+        why: Refusal,
+        subject: impl Into<Subject>,
+    ) -> Result<Refusal, Refusal> {
+        if !matches!(why.kind, Kind::NotAnnounced | Kind::Unanswered) {
+            return Ok(why);
+        }
+        let refused = self.refused(subject).await?;
+        Ok(why.having_refused((&refused).into()))
+    }
+
+    async fn refused(&self, subject: impl Into<Subject>) -> Result<Refused, Refusal> {
+        let refused = self.node.refused(subject).await;
+        refused.map_err(explain::stopped)
     }
 
     async fn fetch(&self, paths: &[String], progress: Sender<Progress>) -> Result<Answer, Refusal> {
@@ -90,7 +145,7 @@ impl Answering {
         let mut report = match fetched {
             Ok(fetched) => self.added(fetched).await?,
             Err(error) => FetchReport {
-                failed: explain::failures(error, self.store.store_dir(), &self.around(&after))?,
+                failed: self.failures(error, &after).await?,
                 ..FetchReport::default()
             },
         };
@@ -99,11 +154,22 @@ impl Answering {
         Ok(Answer::Fetched(report))
     }
 
+    async fn failures(&self, error: FetchError, status: &Status) -> Result<Vec<Failure>, Refusal> {
+        let dir = self.store.store_dir();
+        let mut failed = Vec::new();
+        for (path, why) in explain::failures(error, &self.around(status))? {
+            let why = self.with_refused(why, &path).await?;
+            let path = dir.print(&path);
+            failed.push(Failure { path, why });
+        }
+        Ok(failed)
+    }
+
     async fn fetch_and_tell(
         &self,
         paths: Vec<StorePath>,
         progress: Sender<Progress>,
-    ) -> Result<Fetched, nix_remote::peers::node::FetchError> {
+    ) -> Result<Fetched, FetchError> {
         let fetch = self.node.fetch(paths);
         tokio::pin!(fetch);
         let mut ticks = interval(PROGRESS_EVERY);
@@ -131,6 +197,13 @@ impl Answering {
             bytes,
             ..FetchReport::default()
         })
+    }
+
+    fn telling(&self) -> Telling<'_> {
+        Telling {
+            dir: self.store.store_dir(),
+            trusted: &self.trusted,
+        }
     }
 
     fn around<'a>(&'a self, status: &'a Status) -> Around<'a> {
@@ -192,10 +265,12 @@ impl Answering {
             banned_peers: status.banned_peers,
             shared: status.shared,
             records: status.records,
+            evidence: status.evidence,
             announcements: AnnouncementCounts {
                 objects: status.announcing.announced,
                 private: status.announcing.private,
                 refused: status.announcing.failed,
+                realisations: status.announcing.realisations,
                 missing_roots: status.announcing.missing_roots,
                 succeeded: status.republish.succeeded,
                 failed: status.republish.failed,

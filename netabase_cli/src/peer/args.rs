@@ -77,9 +77,18 @@ impl NodeArgs {
         Ok(config)
     }
 
+    /// Tells whether peers are looked for on the local network.
+    pub(super) fn finds_local_peers(&self) -> bool {
+        #[cfg(feature = "mdns")]
+        return self.mdns;
+        #[cfg(not(feature = "mdns"))]
+        false
+    }
+
     /// Tells whether something is said that a node which runs already does not heed.
     pub(super) fn says_who_to_be(&self) -> bool {
         let said = [
+            !self.finds_local_peers(),
             self.bootstrap.is_empty(),
             self.trusted_key.is_empty(),
             self.network.is_none(),

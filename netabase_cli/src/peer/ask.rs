@@ -82,6 +82,6 @@ fn note() {
     let _ = writeln!(
         io::stderr().lock(),
         "netabase: asks the node that runs for the store, which heeds the --bootstrap, \
-         --trusted-key, --network and --allow-peer of its own `peer run` alone"
+         --trusted-key, --network, --allow-peer and the like of its own `peer run` alone"
     );
 }

@@ -8,13 +8,12 @@ use tokio::{
         UnixListener, UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::{Semaphore, mpsc},
-    task::JoinSet,
-    time::{sleep, timeout},
+    sync::mpsc,
+    time::timeout,
 };
 
 use super::{
-    PeerError,
+    PeerError, accept,
     answer::Answering,
     folder::Folder,
     protocol::{self, Answer, Kind, REQUEST_BYTES_MAX, Refusal, Request},
@@ -30,9 +29,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it may take to read a line.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long to wait where the system has no more connections.
-const PAUSE: Duration = Duration::from_millis(100);
-
 /// How many lines of progress wait to be sent.
 const PROGRESS_MAX: usize = 4;
 
@@ -47,29 +43,15 @@ pub(super) fn listen(folder: &Folder) -> Result<UnixListener, PeerError> {
 
 /// Answers commands until it is dropped, which ends all connections.
 pub(super) async fn serve(listener: UnixListener, answering: Arc<Answering>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let answering = Arc::clone(&answering);
-                connections.spawn(async move {
-                    let _place = place;
-                    if let Err(error) = talk(stream, &answering).await {
-                        tracing::debug!(%error, "a command went away");
-                    }
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a command could not connect");
-                sleep(PAUSE).await;
+    accept::serve(listener, "of a command", CONNECTIONS_MAX, |stream| {
+        let answering = Arc::clone(&answering);
+        async move {
+            if let Err(error) = talk(stream, &answering).await {
+                tracing::debug!(%error, "a command went away");
             }
         }
-    }
+    })
+    .await;
 }
 
 /// Answers the requests of one connection, one after the other.

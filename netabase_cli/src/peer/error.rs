@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use nix_core::signature::SignatureError;
+use nix_core::{realisation::DrvOutputError, signature::SignatureError};
 use nix_remote::peers::node::{NodeError, Stopped};
 
 use super::{
@@ -24,6 +24,11 @@ pub(crate) enum PeerError {
     IdentityFile { path: PathBuf, source: io::Error },
     #[error("ask the system for random bytes")]
     Random(#[source] getrandom::Error),
+    #[error("{output:?} names no output of a derivation")]
+    Output {
+        output: String,
+        source: DrvOutputError,
+    },
     #[error("name a key")]
     KeyName(#[from] SignatureError),
     #[error("a node runs for this store already{}: see `netabase peer status`", Process(*process))]

@@ -1,15 +1,12 @@
 //! Why something was not found or fetched, for those who asked, and what they can do.
 
-use nix_core::{
-    signature::TrustedKeys,
-    store_path::{StoreDir, StorePath},
-};
+use nix_core::{signature::TrustedKeys, store_path::StorePath};
 use nix_remote::peers::{
     lookup::ClosureError,
     node::{FetchError, FindError, ObjectError, Status, Stopped},
 };
 
-use super::protocol::{Failure, Kind, Refusal};
+use super::protocol::{Kind, Refusal};
 use crate::error::with_causes;
 
 /// What a node knows of its peers, and whom it believes.
@@ -20,19 +17,32 @@ pub(super) struct Around<'a> {
     pub(super) bootstrap: usize,
 }
 
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sought {
+    /// A path.
+    Path,
+    /// The path of an output.
+    Output,
+}
+
 /// Says that the node has ended.
 pub(super) fn stopped(error: Stopped) -> Refusal {
     Refusal::new(Kind::Ended, error.to_string())
 }
 
-/// Says why a path was not found.
-pub(super) fn not_found(error: FindError, around: &Around<'_>) -> Refusal {
+/// Says why something was not found.
+pub(super) fn not_found(error: FindError, sought: Sought, around: &Around<'_>) -> Refusal {
     match error {
         FindError::Busy => Refusal::new(Kind::Busy, error.to_string()).advise("try again later"),
         FindError::Stopped(error) => stopped(error),
+        // Then nobody is asked, so it is of no account whether somebody could be.
+        _ if sought == Sought::Output && around.trusted.is_empty() => {
+            not_announced(FindError::Absent.to_string(), sought, around.trusted)
+        }
         _ if around.status.connected.is_empty() => no_peers(around),
         FindError::Absent | FindError::KnownAbsent => {
-            not_announced(error.to_string(), around.trusted)
+            not_announced(error.to_string(), sought, around.trusted)
         }
         _ => Refusal::new(Kind::Unanswered, error.to_string()).advise("try again later"),
     }
@@ -41,26 +51,16 @@ pub(super) fn not_found(error: FindError, around: &Around<'_>) -> Refusal {
 /// Says for each path why it was not fetched; fails where that is not about paths.
 pub(super) fn failures(
     error: FetchError,
-    dir: &StoreDir,
     around: &Around<'_>,
-) -> Result<Vec<Failure>, Refusal> {
-    let failure = |path: &StorePath, why| Failure {
-        path: dir.display(path).to_string(),
-        why,
-    };
+) -> Result<Vec<(StorePath, Refusal)>, Refusal> {
     match error {
         FetchError::Closure(ClosureError::Unresolved { paths }) => {
             let why = unresolved(around);
-            Ok(paths
-                .iter()
-                .map(|path| failure(path, why.clone()))
-                .collect())
+            Ok(paths.into_iter().map(|path| (path, why.clone())).collect())
         }
         FetchError::Objects { failed } => {
-            let all = failed.iter();
-            Ok(all
-                .map(|(path, error)| failure(path, object(error)))
-                .collect())
+            let all = failed.into_iter();
+            Ok(all.map(|(path, error)| (path, object(&error))).collect())
         }
         FetchError::Closure(error) => Err(Refusal::new(Kind::Closure, with_causes(&error))),
         FetchError::Busy => {
@@ -86,18 +86,21 @@ fn unresolved(around: &Around<'_>) -> Refusal {
     if around.status.connected.is_empty() {
         return no_peers(around);
     }
-    not_announced("nobody who is believed announces it", around.trusted)
+    not_announced(FindError::Absent.to_string(), Sought::Path, around.trusted)
 }
 
-fn not_announced(message: impl Into<String>, trusted: &TrustedKeys) -> Refusal {
-    let advice = match trusted.len() {
-        0 => "without --trusted-key only content-addressed paths are believed".to_owned(),
-        1 => "its announcement must be signed by the trusted key, or it be content-addressed"
-            .to_owned(),
-        keys => format!(
-            "its announcement must be signed by one of the {keys} trusted keys, or it be \
-             content-addressed"
+fn not_announced(message: impl Into<String>, sought: Sought, trusted: &TrustedKeys) -> Refusal {
+    let (without, or) = match sought {
+        Sought::Path => (
+            "only content-addressed paths are believed",
+            ", or it be content-addressed",
         ),
+        Sought::Output => ("nobody is believed of the path of an output", ""),
+    };
+    let advice = match trusted.len() {
+        0 => format!("without --trusted-key {without}"),
+        1 => format!("its announcement must be signed by the trusted key{or}"),
+        keys => format!("its announcement must be signed by one of the {keys} trusted keys{or}"),
     };
     Refusal::new(Kind::NotAnnounced, message).advise(advice)
 }

@@ -1,41 +1,36 @@
 //! `netabase peer find`
 
-use std::{fmt::Write as _, io::Write};
+use std::io::Write;
 
 use clap::Args;
-use libp2p::PeerId;
-use nix_core::{
-    signature::TrustedKeys,
-    store_path::{StoreDir, StorePath},
-};
-use nix_remote::peers::{
-    announcement::{Announcement, Object, SignerId, Statement},
-    lookup::{Contradiction, Found},
-};
+use nix_core::{realisation::DrvOutputError, store_path::StoreDir};
+use nix_store::store::RealisationId;
 
 use super::{
     PeerError,
+    announced::{By, ContradictionReport, FindReport, ObjectReport, RealisedReport, RefusedReport},
     args::NodeArgs,
     ask::Peer,
     print_json,
-    protocol::{
-        AnnouncementReport, Answer, ContradictionReport, Evidence, FindReport, Request, count,
-    },
+    protocol::{Answer, Request, count},
 };
 use crate::{
     error::{Error, Result, one_line},
     store::place::path_of,
 };
 
-pub(super) const EXAMPLE: &str =
-    "Example:\n  netabase peer find PATH --store ./depot --bootstrap ADDR";
+pub(super) const EXAMPLE: &str = "Examples:\n  \
+     netabase peer find PATH --store ./depot --bootstrap ADDR\n  \
+     netabase peer find NAME.drv^out --store ./depot --bootstrap ADDR --trusted-key cache.public\n  \
+     netabase peer find 'sha256:HASH!out' --store ./depot --trusted-key cache.public";
 
 /// The arguments of `peer find`.
 #[derive(Debug, Args)]
 pub(super) struct FindArgs {
-    /// The path, in full or by base name
-    #[arg(value_name = "PATH")]
-    path: String,
+    /// The path, in full or by base name; or an output of a content-addressed derivation, named as
+    /// Nix does: `<path of the derivation>^<output>`, or up to 2.34 `sha256:<hash>!<output>`
+    #[arg(value_name = "PATH|OUTPUT")]
+    what: String,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -43,160 +38,148 @@ pub(super) struct FindArgs {
     node: NodeArgs,
 }
 
-/// Prints what is announced of a path.
+/// Prints what is announced of a path or an output.
 pub(super) fn run(args: &FindArgs, out: &mut dyn Write) -> Result<()> {
-    let dir = &args.node.place.layout().store_dir;
-    let path = dir.display(&path_of(dir, &args.path)?).to_string();
+    let request = request(&args.node.place.layout().store_dir, &args.what)?;
     let mut peer = Peer::reach(&args.node)?;
-    let answer = peer.ask(Request::Find { path }, |_| {});
+    let answer = peer.ask(request, |_| {});
     let end = peer.end();
-    let report = match answer? {
-        Answer::Found(report) => *report,
+    let answer = answer?;
+    match answer {
+        Answer::Found(_) | Answer::Realised(_) => end?,
         Answer::Refused(refusal) => return Err(PeerError::Refused(refusal).into()),
         _ => return Err(PeerError::OtherAnswer.into()),
+    }
+    let text = match answer {
+        Answer::Found(report) if args.json => return print_json(out, &report),
+        Answer::Realised(report) if args.json => return print_json(out, &report),
+        Answer::Found(report) => found(&report),
+        Answer::Realised(report) => realised(&report),
+        _ => return Err(PeerError::OtherAnswer.into()),
     };
-    end?;
-    if args.json {
-        return print_json(out, &report);
+    out.write_all(text.as_bytes()).map_err(Error::Output)
+}
+
+/// Reads the text that names an output in either form of a realisation, the derivation by its base
+/// name or in full.
+pub(super) fn output_of(dir: &StoreDir, text: &str) -> Result<RealisationId, DrvOutputError> {
+    if text.contains('!') {
+        return text.parse().map(RealisationId::Hash);
     }
-    out.write_all(text(&report).as_bytes())
-        .map_err(Error::Output)
+    let below = text.strip_prefix(dir.as_str());
+    let name = below.and_then(|below| below.strip_prefix('/'));
+    name.unwrap_or(text).parse().map(RealisationId::Path)
 }
 
-/// Returns what was found in the form in which it is told.
-pub(super) fn report(
-    dir: &StoreDir,
-    path: &StorePath,
-    found: &Found<PeerId>,
-    trusted: &TrustedKeys,
-) -> FindReport {
-    let all = std::iter::once(found.best()).chain(found.others());
-    let contradictions = found.contradictions().iter();
-    FindReport {
-        path: dir.display(path).to_string(),
-        announcements: all
-            .filter_map(|one| announcement(dir, one, trusted))
-            .collect(),
-        providers: found.providers().map(ToString::to_string).collect(),
-        contradictions: contradictions
-            .map(|one| contradiction(dir, one, trusted))
-            .collect(),
+/// Returns the request for what a text names: an output where it has the mark of one, which no path
+/// has.
+fn request(dir: &StoreDir, text: &str) -> Result<Request> {
+    if !text.contains(['!', '^']) {
+        let path = dir.print(&path_of(dir, text)?);
+        return Ok(Request::Find { path });
     }
+    let output = output_of(dir, text).map_err(|source| PeerError::Output {
+        output: text.to_owned(),
+        source,
+    })?;
+    let output = output.to_string();
+    Ok(Request::FindOutput { output })
 }
 
-/// Returns what an announcement says, unless it is of no object.
-fn announcement(
-    dir: &StoreDir,
-    announcement: &Announcement,
-    trusted: &TrustedKeys,
-) -> Option<AnnouncementReport> {
-    let (object, address): (&Object, _) = match announcement.statement() {
-        Statement::PathInfo(object) => (object, None),
-        Statement::ContentAddressed(object, address) => (object, Some(address.to_string())),
-        Statement::Realisation(_) | Statement::LegacyRealisation(_) => return None,
-    };
-    let signer = announcement.signer();
-    let known = trusted.iter().find(|key| SignerId::of(key) == *signer);
-    let references = object.references.listed().map(|all| {
-        let printed = all.iter().map(|path| dir.display(path).to_string());
-        printed.collect()
-    });
-    let term = announcement.term();
-    Some(AnnouncementReport {
-        signer: signer.to_string(),
-        trusted_as: known.map(|key| key.name().to_string()),
-        content_address: address,
-        nar_hash: object.nar_hash.to_string(),
-        nar_size: object.nar_size,
-        blake3_root: hex(&object.blake3_root),
-        references,
-        signatures: object.signatures.iter().map(ToString::to_string).collect(),
-        sequence: term.sequence,
-        issued_at: term.issued_at,
-        not_after: term.not_after,
-    })
-}
-
-fn contradiction(
-    dir: &StoreDir,
-    contradiction: &Contradiction,
-    trusted: &TrustedKeys,
-) -> ContradictionReport {
-    let both = contradiction.announcements().into_iter();
-    let evidence = both.filter_map(|one| {
-        Some(Evidence {
-            says: announcement(dir, one, trusted)?,
-            key: hex(&one.key().to_bytes()),
-            value: hex(one.as_bytes()),
-        })
-    });
-    ContradictionReport {
-        is_equivocation: contradiction.is_equivocation(),
-        evidence: evidence.collect(),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a text takes all that is written");
-    }
-    text
-}
-
-/// Returns the report for people.
-fn text(report: &FindReport) -> String {
+/// Returns what was found of a path for people.
+fn found(report: &FindReport) -> String {
     let mut lines = vec![report.path.clone()];
     for announcement in &report.announcements {
-        lines.push(by(announcement));
+        lines.push(match &announcement.content_address {
+            Some(address) => format!("content-addressed by {address}"),
+            None => format!("announced by {}", who(&announcement.by)),
+        });
         lines.push(format!(
             "  NAR hash {}, {} bytes, {}",
             announcement.nar_hash,
             announcement.nar_size,
             references(announcement),
         ));
-        let signatures = announcement.signatures.iter();
-        lines.extend(signatures.map(|signature| format!("  signature {signature}")));
+        lines.extend(signatures(&announcement.signatures));
     }
-    for contradiction in &report.contradictions {
-        lines.push(contradicts(contradiction));
-        let evidence = contradiction.evidence.iter();
-        lines.extend(evidence.map(|evidence| {
-            let says = &evidence.says;
-            format!(
-                "  {} says {}, {} bytes",
-                who(says),
-                says.nar_hash,
-                says.nar_size
-            )
-        }));
-    }
+    lines.extend(contradictions(&report.contradictions, |says| {
+        let bytes = format!("{}, {} bytes", says.nar_hash, says.nar_size);
+        (&says.by, bytes)
+    }));
     match report.providers.len() {
         0 => lines.push("nobody is known to have it".to_owned()),
         1 => lines.push("1 peer has it:".to_owned()),
         peers => lines.push(format!("{peers} peers have it:")),
     }
     lines.extend(report.providers.iter().map(|peer| format!("  {peer}")));
-    let lines = lines.iter().map(|line| one_line(line) + "\n");
-    lines.collect()
+    lines.extend(refused(&report.refused));
+    text(&lines)
 }
 
-fn by(announcement: &AnnouncementReport) -> String {
-    match &announcement.content_address {
-        Some(address) => format!("content-addressed by {address}"),
-        None => format!("announced by {}", who(announcement)),
+/// Returns what was found of an output for people.
+fn realised(report: &RealisedReport) -> String {
+    let mut lines = vec![report.output.clone()];
+    for announcement in &report.announcements {
+        lines.push(format!("announced by {}", who(&announcement.by)));
+        lines.push(format!("  path {}", announcement.path));
+        lines.extend(signatures(&announcement.signatures));
     }
+    lines.extend(contradictions(&report.contradictions, |says| {
+        (&says.by, says.path.clone())
+    }));
+    lines.extend(refused(&report.refused));
+    text(&lines)
 }
 
-fn who(announcement: &AnnouncementReport) -> String {
-    let trusted = announcement.trusted_as.as_ref();
+/// Returns for people what contradicts what, and who said so.
+pub(super) fn contradictions<'c, S: 'c>(
+    contradictions: impl IntoIterator<Item = &'c ContradictionReport<S>>,
+    says: impl Fn(&S) -> (&By, String),
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    for contradiction in contradictions {
+        let what = if contradiction.is_equivocation {
+            "one signer said two things that cannot both be true (evidence: --json):"
+        } else {
+            "two signers contradict each other (evidence: --json):"
+        };
+        lines.push(what.to_owned());
+        lines.extend(contradiction.evidence.iter().map(|evidence| {
+            let (by, what) = says(&evidence.says);
+            format!("  {} says {what}", who(by))
+        }));
+    }
+    lines
+}
+
+/// Returns how many records were refused, and each reason that is known.
+fn refused(refused: &RefusedReport) -> Vec<String> {
+    if refused.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![match refused.records {
+        1 => "1 record was refused:".to_owned(),
+        records => format!("{records} records were refused:"),
+    }];
+    let reasons = refused.reasons.iter();
+    lines.extend(reasons.map(|why| format!("  {}: {}", why.records, why.reason)));
+    lines
+}
+
+fn signatures(signatures: &[String]) -> impl Iterator<Item = String> {
+    let all = signatures.iter();
+    all.map(|signature| format!("  signature {signature}"))
+}
+
+fn who(by: &By) -> String {
+    let trusted = by.trusted_as.as_ref();
     trusted.map_or_else(
-        || format!("the key {}", announcement.signer),
+        || format!("the key {}", by.signer),
         |name| format!("{name}, which is trusted"),
     )
 }
 
-fn references(announcement: &AnnouncementReport) -> String {
+fn references(announcement: &ObjectReport) -> String {
     let references = announcement.references.as_ref();
     references.map_or_else(
         || "references too many to be listed".to_owned(),
@@ -204,10 +187,35 @@ fn references(announcement: &AnnouncementReport) -> String {
     )
 }
 
-fn contradicts(contradiction: &ContradictionReport) -> String {
-    if contradiction.is_equivocation {
-        "one signer said two things that cannot both be true (evidence: --json):".to_owned()
-    } else {
-        "two signers contradict each other (evidence: --json):".to_owned()
+/// Returns lines as they are printed.
+pub(super) fn text(lines: &[String]) -> String {
+    lines.iter().map(|line| one_line(line) + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::announced::ReasonReport, *};
+
+    #[test]
+    fn what_was_refused_is_told_with_each_reason_and_nothing_where_nothing_was() {
+        assert!(refused(&RefusedReport::default()).is_empty());
+        let reasons = [(1, "first"), (3, "second")].map(|(records, reason)| ReasonReport {
+            records,
+            reason: reason.to_owned(),
+        });
+        let report = RefusedReport {
+            records: 4,
+            reasons: reasons.into(),
+        };
+        let lines = refused(&report);
+        assert_eq!(
+            lines,
+            ["4 records were refused:", "  1: first", "  3: second"]
+        );
+        let summary = report.summary();
+        assert_eq!(
+            summary.as_deref(),
+            Some("4 records were refused, the first one: first")
+        );
     }
 }

@@ -13,12 +13,10 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::JoinSet,
-    time::{sleep, timeout},
+    time::timeout,
 };
 
-use super::{PeerError, answer::Answering, numbers};
+use super::{PeerError, accept, answer::Answering, numbers};
 
 /// How many connections there are at a time; others wait.
 const CONNECTIONS_MAX: usize = 32;
@@ -31,9 +29,6 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many bytes of a request are read; it has no body that counts.
 const REQUEST_BYTES_MAX: usize = 16 * 1024;
-
-/// How long to wait where the system has no more connections.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The form of the answer.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -48,28 +43,14 @@ pub(super) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAd
 
 /// Answers until it is dropped, which ends all connections.
 pub(super) async fn serve(listener: TcpListener, answering: Arc<Answering>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let answering = Arc::clone(&answering);
-                connections.spawn(async move {
-                    let _place = place;
-                    // Who takes too long is told nothing.
-                    let _ = timeout(CONNECTION_TIMEOUT, talk(stream, &answering)).await;
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "nobody can connect for metrics");
-                sleep(PAUSE).await;
-            }
+    accept::serve(listener, "for metrics", CONNECTIONS_MAX, |stream| {
+        let answering = Arc::clone(&answering);
+        async move {
+            // Who takes too long is told nothing.
+            let _ = timeout(CONNECTION_TIMEOUT, talk(stream, &answering)).await;
         }
-    }
+    })
+    .await;
 }
 
 async fn talk(stream: TcpStream, answering: &Answering) {

@@ -139,6 +139,22 @@ fn announcements(registry: &mut Registry, status: &Status) {
         ("roots_missing", "Roots that the store does not have"),
         round.missing_roots,
     );
+    gauge(
+        registry,
+        (
+            "roots_realisations",
+            "Realisations of outputs that are announced",
+        ),
+        round.realisations,
+    );
+    gauge(
+        registry,
+        (
+            "contradictions",
+            "Contradictions between announcements that are kept as evidence",
+        ),
+        status.evidence,
+    );
     counters(
         registry,
         (

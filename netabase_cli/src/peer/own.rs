@@ -1,13 +1,14 @@
 //! A node that a command is itself, for as long as it takes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix_core::signature::PublicKey;
-use nix_remote::peers::node::{Node, NodeConfig};
+use nix_remote::peers::node::{Node, NodeConfig, NodeHandle};
 use nix_store::local::LocalStore;
 use tokio::{
     runtime::{Builder, Runtime},
     sync::mpsc,
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -24,11 +25,19 @@ use crate::error::Result;
 /// How many reports of progress wait to be shown.
 const PROGRESS_MAX: usize = 4;
 
+/// How long peers of the local network are looked for before anybody is asked.
+const LOOK_FOR: Duration = Duration::from_secs(3);
+
+/// How long to wait before looking again.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// A node that a command is itself.
 pub(super) struct Own {
     runtime: Runtime,
     answering: Answering,
     signals: Signals,
+    /// Whether peers of the local network are yet to be met.
+    meets: bool,
     /// Dropped last: until then no other process is the node.
     _hold: Hold,
 }
@@ -49,6 +58,7 @@ impl Own {
             runtime,
             answering,
             signals,
+            meets: args.finds_local_peers(),
             _hold: hold,
         })
     }
@@ -60,7 +70,14 @@ impl Own {
         mut show: impl FnMut(&Progress),
     ) -> Result<Answer, PeerError> {
         let (progress, mut how_far) = mpsc::channel(PROGRESS_MAX);
-        let answer = self.answering.answer(request, progress);
+        let answering = &self.answering;
+        let meets = std::mem::take(&mut self.meets);
+        let answer = async move {
+            if meets {
+                meet(&answering.node).await;
+            }
+            answering.answer(request, progress).await
+        };
         let signals = &mut self.signals;
         self.runtime.block_on(async move {
             tokio::pin!(answer);
@@ -86,6 +103,20 @@ impl Own {
         self.runtime.shutdown_background();
         ended
     }
+}
+
+/// Waits until a node has met a peer, or nobody seems to be there.
+async fn meet(node: &NodeHandle) {
+    let met = async {
+        // One that has ended says so when it is asked.
+        while let Ok(status) = node.status().await
+            && (status.connected.is_empty() || status.known_peers == 0)
+        {
+            sleep(PAUSE).await;
+        }
+    };
+    // Whoever asks then hears that there is nobody.
+    let _ = timeout(LOOK_FOR, met).await;
 }
 
 /// Makes what a node runs on.

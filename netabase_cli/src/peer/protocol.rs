@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::announced::{FindReport, RealisedReport, RefusedReport, SeenReport};
+
 /// The version of the protocol.
 pub(super) const VERSION: u32 = 1;
 
@@ -15,6 +17,9 @@ pub(super) const REQUEST_BYTES_MAX: u64 = 1 << 20;
 
 /// How many bytes a line of an answer may have: those of a closure of 65,536 paths.
 pub(super) const ANSWER_BYTES_MAX: u64 = 32 << 20;
+
+/// How many contradictions an answer has, each of some 50 KiB at most.
+pub(super) const EVIDENCE_MAX: usize = 64;
 
 /// A line that a command sends.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,6 +37,10 @@ pub(super) enum Request {
     Status,
     /// What is announced of a path.
     Find { path: String },
+    /// What is announced of an output, by the text that names it in a realisation.
+    FindOutput { output: String },
+    /// Which contradictions it has seen, the newest first, after so many of them.
+    Evidence { after: usize },
     /// To have paths and all that they refer to in the store.
     Fetch { paths: Vec<String> },
 }
@@ -44,7 +53,9 @@ pub(super) enum Answer {
     Progress(Progress),
     Status(Box<StatusReport>),
     Found(Box<FindReport>),
+    Realised(Box<RealisedReport>),
     Fetched(FetchReport),
+    Evidence(EvidenceReport),
     Refused(Refusal),
 }
 
@@ -82,6 +93,15 @@ pub(super) struct FetchReport {
     pub(super) failed: Vec<Failure>,
 }
 
+/// Contradictions that a node has seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct EvidenceReport {
+    /// How many it keeps.
+    pub(super) kept: usize,
+    /// As many of them as an answer has.
+    pub(super) contradictions: Vec<SeenReport>,
+}
+
 /// Why a path was not fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Failure {
@@ -97,6 +117,9 @@ pub(crate) struct Refusal {
     pub(super) message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) advice: Option<String>,
+    /// The records that were not believed, where that may be why.
+    #[serde(default, skip_serializing_if = "RefusedReport::is_empty")]
+    pub(super) refused: RefusedReport,
 }
 
 /// The kinds of refusals, by which programs tell them apart.
@@ -109,9 +132,11 @@ pub(crate) enum Kind {
     Version,
     /// A text is no store path.
     Path,
+    /// A text names no output of a derivation.
+    Output,
     /// There is nobody to ask.
     NoPeers,
-    /// Nobody who is believed announces the path.
+    /// Nobody who is believed announces the path or output.
     NotAnnounced,
     /// Nobody answered in time.
     Unanswered,
@@ -151,6 +176,8 @@ pub(super) struct StatusReport {
     pub(super) banned_peers: usize,
     pub(super) shared: usize,
     pub(super) records: usize,
+    /// How many contradictions between announcements are kept as evidence.
+    pub(super) evidence: usize,
     pub(super) announcements: AnnouncementCounts,
     pub(super) inbound: InboundCounts,
     pub(super) lookups: usize,
@@ -169,6 +196,8 @@ pub(super) struct AnnouncementCounts {
     pub(super) objects: usize,
     pub(super) private: usize,
     pub(super) refused: usize,
+    /// Realisations of outputs among them.
+    pub(super) realisations: usize,
     /// Roots that the store does not have any more.
     pub(super) missing_roots: usize,
     /// Records that were sent out.
@@ -185,64 +214,19 @@ pub(super) struct InboundCounts {
     pub(super) dropped: u64,
 }
 
-/// What is announced of a path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct FindReport {
-    pub(super) path: String,
-    /// The one that is gone by comes first.
-    pub(super) announcements: Vec<AnnouncementReport>,
-    /// Who is said to have the archive of the first one.
-    pub(super) providers: Vec<String>,
-    pub(super) contradictions: Vec<ContradictionReport>,
-}
-
-/// An announcement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AnnouncementReport {
-    /// The public key, and the name by which it is trusted.
-    pub(super) signer: String,
-    pub(super) trusted_as: Option<String>,
-    /// Where the path follows from it.
-    pub(super) content_address: Option<String>,
-    pub(super) nar_hash: String,
-    pub(super) nar_size: u64,
-    pub(super) blake3_root: String,
-    /// Nothing where there are too many to be listed.
-    pub(super) references: Option<Vec<String>>,
-    pub(super) signatures: Vec<String>,
-    pub(super) sequence: u64,
-    pub(super) issued_at: u64,
-    pub(super) not_after: u64,
-}
-
-/// Two announcements that cannot both be true, with the bytes by which anybody can check who said
-/// so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ContradictionReport {
-    /// Whether one signer said both.
-    pub(super) is_equivocation: bool,
-    pub(super) evidence: Vec<Evidence>,
-}
-
-/// An announcement as it stands in the DHT, in hexadecimal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Evidence {
-    pub(super) says: AnnouncementReport,
-    pub(super) key: String,
-    pub(super) value: String,
-}
-
 impl Refusal {
     pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
             advice: None,
+            refused: RefusedReport::default(),
         }
+    }
+
+    /// Adds what was not believed.
+    pub(super) fn having_refused(self, refused: RefusedReport) -> Self {
+        Self { refused, ..self }
     }
 
     pub(super) fn advise(self, advice: impl Into<String>) -> Self {
@@ -254,6 +238,9 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
+        if let Some(refused) = self.refused.summary() {
+            write!(f, "; {refused}")?;
+        }
         match &self.advice {
             Some(advice) => write!(f, "; {advice}"),
             None => Ok(()),

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     io::Write,
     net::SocketAddr,
+    num::NonZeroU64,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -54,6 +55,9 @@ pub(super) struct RunArgs {
     /// it the node's own, which `peer status` prints; `-` for standard input
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    /// How many bytes a second all peers get together; without it, as many as they can take
+    #[arg(long, value_name = "BYTES")]
+    upload_limit: Option<NonZeroU64>,
     /// Serve metrics for Prometheus on this address, such as 127.0.0.1:9100, to whoever connects
     #[arg(long, value_name = "ADDR")]
     metrics: Option<SocketAddr>,
@@ -97,6 +101,8 @@ fn plan(args: &RunArgs, folder: Folder) -> Result<Plan> {
     let announces_with = key.public_key();
     let mut config = args.node.config(&folder, &identity, Some(key))?;
     config.listen.clone_from(&args.listen);
+    let limit = args.upload_limit.map_or(0, NonZeroU64::get);
+    config.limits.serve.total_bytes_per_second = limit;
     let store = args.node.place.open()?;
     let roots = args.announce.iter().map(|text| find(&store, text));
     config.roots = roots.collect::<Result<_>>()?;

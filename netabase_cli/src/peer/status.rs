@@ -75,8 +75,9 @@ fn text(status: &StatusReport) -> String {
             count(status.records, "record")
         ),
         format!(
-            "announces {}; {} private, {} failed, {} roots missing",
+            "announces {} and {}; {} private, {} failed, {} roots missing",
             count(status.announcements.objects, "object"),
+            count(status.announcements.realisations, "realisation"),
             status.announcements.private,
             status.announcements.refused,
             status.announcements.missing_roots
@@ -98,6 +99,10 @@ fn text(status: &StatusReport) -> String {
             count(status.downloads.len(), "download")
         ),
     ]);
+    if status.evidence > 0 {
+        let kept = count(status.evidence, "contradiction");
+        lines.push(format!("{kept} between announcements kept as evidence"));
+    }
     lines.extend(status.downloads.iter().map(|download| {
         format!(
             "  {} of {} bytes of {} from {}",

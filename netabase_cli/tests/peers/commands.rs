@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Place, json, netabase, ok, refused, wait_for};
+use crate::support::{Place, fetch_args, json, netabase, ok, refused, wait_for};
 
 const UNKNOWN: &str = "/nix/store/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-foo";
 
@@ -96,6 +96,31 @@ fn either_signal_ends_a_node_cleanly_and_it_leaves_no_socket() {
 }
 
 #[test]
+fn a_second_signal_ends_a_node_that_shuts_down_at_once_and_the_next_one_starts() {
+    for signals in [["TERM", "INT"], ["INT", "TERM"]] {
+        let place = Place::new();
+        let depot = place.path("depot");
+        let path = place.add(&depot, "text", 1000);
+        let node = place.announce(&depot, &[&path], &[]);
+        // While it is stopped both come, and it hears of both before it has shut down.
+        node.signal("STOP");
+        for signal in signals {
+            node.signal(signal);
+        }
+        node.signal("CONT");
+        assert_eq!(node.ended().code(), Some(1), "{signals:?}");
+        let log = fs::read_to_string(format!("{depot}.log")).unwrap();
+        assert!(
+            log.contains("ended by a second signal, before all was on disk"),
+            "{log}"
+        );
+        let node = place.announce(&depot, &[&path], &[]);
+        assert_eq!(node.status()["shared"], 1);
+        node.terminate();
+    }
+}
+
+#[test]
 fn without_peers_each_path_is_refused_with_what_can_be_done() {
     let place = Place::new();
     let depot = place.path("depot");
@@ -130,15 +155,7 @@ fn a_path_that_nobody_announces_is_refused_by_name_and_in_json() {
     let place = Place::new();
     let [depot, other] = ["depot", "other"].map(|name| place.path(name));
     let node = place.run(&depot, &[]);
-    let fetch = [
-        "peer",
-        "fetch",
-        UNKNOWN,
-        "--store",
-        &other,
-        "--bootstrap",
-        &node.address,
-    ];
+    let fetch = fetch_args(UNKNOWN, &other, &node);
     let (out, _) = refused(&fetch);
     assert!(
         out.contains(": nobody who is believed announces it; without --trusted-key"),
@@ -150,7 +167,10 @@ fn a_path_that_nobody_announces_is_refused_by_name_and_in_json() {
     assert_eq!(report["failed"][0]["path"], UNKNOWN);
     assert_eq!(report["failed"][0]["kind"], "notAnnounced");
     let (_, error) = refused(&["peer", "find", UNKNOWN, "--store", &other]);
-    assert!(error.contains("announces the path; "), "{error}");
+    assert!(
+        error.contains(": nobody who is believed announces it; "),
+        "{error}"
+    );
     node.terminate();
 }
 
@@ -231,15 +251,7 @@ fn nodes_of_other_networks_and_those_not_allowed_share_nothing() {
     let path = place.add(&depot, "text", 1000);
     let node = place.announce(&depot, &[&path], &[]);
     let stranger = "12D3KooWECM6yMseNeuMJp915kRz3JGUsFmRUgQ1HpMzM3PbvQTG";
-    let fetch = [
-        "peer",
-        "fetch",
-        &path,
-        "--store",
-        &other,
-        "--bootstrap",
-        &node.address,
-    ];
+    let fetch = fetch_args(&path, &other, &node);
     for limit in [["--network", "other"], ["--allow-peer", stranger]] {
         let (out, _) = refused(&[&fetch[..], &limit].concat());
         assert!(out.starts_with(&format!("{path}: ")), "{out}");
@@ -261,15 +273,7 @@ fn a_damaged_object_is_not_taken_and_its_path_refused_with_the_reason() {
     *bytes.get_mut(100_000).unwrap() ^= 1;
     fs::remove_file(&file).unwrap();
     fs::write(&file, bytes).unwrap();
-    let fetch = [
-        "peer",
-        "fetch",
-        &path,
-        "--store",
-        &other,
-        "--bootstrap",
-        &node.address,
-    ];
+    let fetch = fetch_args(&path, &other, &node);
     let output = netabase(&[&fetch[..], &["--json"]].concat());
     assert_eq!(output.status.code(), Some(1));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

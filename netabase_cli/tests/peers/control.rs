@@ -46,6 +46,10 @@ fn the_socket_answers_line_by_line_and_outlives_what_is_no_request() {
             b"{\"version\":1,\"request\":\"find\",\"path\":\"/etc/passwd\"}\n",
             "path",
         ),
+        (
+            b"{\"version\":1,\"request\":\"findOutput\",\"output\":\"passwd^\"}\n",
+            "output",
+        ),
         (&[b'['; 1 << 20], "request"),
     ] {
         let answer = ask(&mut connect(&socket), request);

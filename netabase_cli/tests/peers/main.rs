@@ -5,7 +5,11 @@
 
 mod commands;
 mod control;
+#[cfg(target_os = "linux")]
+mod hosts;
 mod metrics;
 mod nix;
+mod outputs;
+mod refused;
 mod sharing;
 mod support;

@@ -5,7 +5,7 @@ use std::{
     net::TcpStream,
 };
 
-use crate::support::{PATIENCE, Place, ok};
+use crate::support::{PATIENCE, Place, fetch_args, ok};
 
 fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
@@ -35,15 +35,7 @@ fn metrics_count_what_was_served_and_survive_who_says_nothing() {
     let [depot, other] = ["depot", "other"].map(|name| place.path(name));
     let path = place.add(&depot, "text", 300_000);
     let node = place.announce(&depot, &[&path], &["--metrics", "127.0.0.1:0"]);
-    ok(&[
-        "peer",
-        "fetch",
-        &path,
-        "--store",
-        &other,
-        "--bootstrap",
-        &node.address,
-    ]);
+    ok(&fetch_args(&path, &other, &node));
 
     let status = node.status();
     let url = status["metrics"].as_str().unwrap();

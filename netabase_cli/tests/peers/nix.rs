@@ -21,6 +21,19 @@ let
 in make "large" "9000" [ (make "small" "10" [ ]) ]
 "#;
 
+/// A content-addressed package that is another one each time it is built.
+const OUTPUT: &str = r#"
+derivation {
+  name = "said";
+  system = builtins.currentSystem;
+  builder = "/bin/sh";
+  args = [ "-c" "read said </proc/sys/kernel/random/uuid; echo $said >$out" ];
+  __contentAddressed = true;
+  outputHashMode = "recursive";
+  outputHashAlgo = "sha256";
+}
+"#;
+
 const CONF: &str = "experimental-features = nix-command\nbuild-users-group =\nsubstituters =\n\
                     sandbox = false\n\
                     sandbox-paths = /bin=/usr/bin /lib=/usr/lib /lib64=/usr/lib64\n";
@@ -128,6 +141,53 @@ impl Nix {
             infos
         };
         assert_eq!(info(root), info(&self.root));
+    }
+}
+
+/// An output that a real Nix built, and of which it signed where it lies.
+pub(crate) struct NixOutput {
+    /// The store.
+    pub(crate) root: String,
+    /// The output as Nix names it, and its path.
+    pub(crate) id: String,
+    pub(crate) path: String,
+    /// The file of the secret key, and the text of the public one.
+    pub(crate) secret: String,
+    pub(crate) public: String,
+}
+
+impl NixOutput {
+    /// Builds in a folder of that name and signs by a key of that name, or says why that cannot be.
+    pub(crate) fn new(place: &Place, name: &str) -> Option<Self> {
+        let [root, secret, public] =
+            ["", ".secret", ".public"].map(|end| place.path(&format!("{name}{end}")));
+        let generate = ["nix-store", "--generate-binary-cache-key", name];
+        run(place, &[&generate[..], &[&secret, &public]].concat())?;
+        let features = CONF.replace("nix-command", "nix-command ca-derivations");
+        let conf = format!("{features}secret-key-files = {secret}\n");
+        fs::write(place.path("nix.conf"), conf).unwrap();
+        let expression = place.path("output.nix");
+        fs::write(&expression, OUTPUT).unwrap();
+        let store = ["--store", &*root];
+        let build = ["nix-build", &expression, "--no-out-link"];
+        let Some(built) = run(place, &[&build[..], &store].concat()) else {
+            missing("Nix cannot build content-addressed derivations here");
+            return None;
+        };
+        let info = ["nix", "realisation", "info", "--json", "-f", &expression];
+        let info = run(place, &[&info[..], &store].concat())?;
+        let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+        let [sqlite, db] = databases(&root);
+        let objects = format!("{root}/nix/store");
+        let import = ["import", "nix-db", &sqlite, "--db", &db];
+        ok(&[&import[..], &["--objects", &objects]].concat());
+        Some(Self {
+            root,
+            id: info[0]["id"].as_str().unwrap().to_owned(),
+            path: built.trim_end().to_owned(),
+            secret,
+            public: fs::read_to_string(public).unwrap(),
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     nix::Nix,
-    support::{Place, json, netabase, ok, refused},
+    support::{Place, fetch_args, json, netabase, ok, refused},
 };
 
 #[test]
@@ -19,15 +19,7 @@ fn what_a_real_nix_built_and_signed_arrives_as_it_was_and_again_after_a_restart(
     let second = nix.place.run(&middle, &[&bootstrap[..], &trust].concat());
 
     // The third knows the second alone, which has nothing, and finds the first by it.
-    let fetch = [
-        "peer",
-        "fetch",
-        large,
-        "--store",
-        &copy,
-        "--bootstrap",
-        &second.address,
-    ];
+    let fetch = fetch_args(large, &copy, &second);
     let report = json(&[&fetch[..], &trust, &["--json"]].concat());
     let expected: BTreeSet<_> = [small, large].into();
     assert_eq!(report["added"], serde_json::json!(expected));
@@ -41,15 +33,7 @@ fn what_a_real_nix_built_and_signed_arrives_as_it_was_and_again_after_a_restart(
 
     first.terminate();
     let first = nix.place.announce(&nix.root, &[large], &key);
-    let fetch = [
-        "peer",
-        "fetch",
-        large,
-        "--store",
-        &again,
-        "--bootstrap",
-        &first.address,
-    ];
+    let fetch = fetch_args(large, &again, &first);
     let text = ok(&[&fetch[..], &trust].concat());
     assert!(text.starts_with("fetched 2 paths, "), "{text}");
     assert!(text.ends_with(" from 1 peer\n"), "{text}");
@@ -86,15 +70,7 @@ fn the_node_that_runs_for_a_store_fetches_for_commands_and_shares_what_came() {
     assert_eq!(status["shared"], 2);
     // What is not in the closure of a root of its own it does not announce.
     assert_eq!(second.status()["announcements"]["succeeded"], 0);
-    let fetch = [
-        "peer",
-        "fetch",
-        large,
-        "--store",
-        &other,
-        "--bootstrap",
-        &first.address,
-    ];
+    let fetch = fetch_args(large, &other, &first);
     ok(&[&fetch[..], &trust].concat());
     nix.check(&other);
     first.terminate();
@@ -116,15 +92,7 @@ fn what_no_trusted_key_signed_is_neither_announced_nor_believed() {
     let node = nix
         .place
         .announce(&nix.root, &[large], &["--key-file", &nix.secret]);
-    let fetch = [
-        "peer",
-        "fetch",
-        large,
-        "--store",
-        &other,
-        "--bootstrap",
-        &node.address,
-    ];
+    let fetch = fetch_args(large, &other, &node);
     let (out, error) = refused(&fetch);
     let expected = format!(
         "{large}: nobody who is believed announces it; without --trusted-key only \

@@ -46,6 +46,20 @@ pub(crate) fn json<S: AsRef<OsStr>>(arguments: &[S]) -> Value {
     serde_json::from_str(&ok(arguments)).expect("JSON")
 }
 
+/// Returns the arguments that fetch a path into a store from a node.
+pub(crate) fn fetch_args<'a>(path: &'a str, store: &'a str, from: &'a Node) -> [&'a str; 7] {
+    let address = &from.address;
+    [
+        "peer",
+        "fetch",
+        path,
+        "--store",
+        store,
+        "--bootstrap",
+        address,
+    ]
+}
+
 /// Waits until something is there.
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
@@ -96,11 +110,18 @@ impl Place {
 
     /// Starts a node and waits until it listens.
     pub(crate) fn run(&self, store: &str, more: &[&str]) -> Node {
-        let log = format!("{store}.log");
+        let command = Command::new(env!("CARGO_BIN_EXE_netabase"));
+        Self::run_as(command, LOOPBACK, store, more)
+    }
+
+    /// Does the same by a command that runs ours, on an address.
+    pub(crate) fn run_as(mut command: Command, listen: &str, store: &str, more: &[&str]) -> Node {
+        let reference = store.strip_prefix("local?root=");
+        let folder = reference.and_then(|root| root.split('&').next());
+        let log = format!("{}.log", folder.unwrap_or(store));
         let file = File::options().create(true).append(true).open(&log);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_netabase"));
         command
-            .args(["peer", "run", "--store", store, "--listen", LOOPBACK])
+            .args(["peer", "run", "--store", store, "--listen", listen])
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -130,12 +151,7 @@ impl Place {
     pub(crate) fn announce(&self, store: &str, roots: &[&str], more: &[&str]) -> Node {
         let roots = roots.iter().flat_map(|root| ["--announce", *root]);
         let arguments: Vec<_> = roots.chain(more.iter().copied()).collect();
-        let node = self.run(store, &arguments);
-        wait_for("announcements", || {
-            let round = &node.status()["announcements"];
-            (round["objects"] != 0 || round["private"] != 0).then_some(())
-        });
-        node
+        self.run(store, &arguments).announced()
     }
 }
 
@@ -149,6 +165,15 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Waits until it has announced what it is to.
+    pub(crate) fn announced(self) -> Self {
+        wait_for("announcements", || {
+            let round = &self.status()["announcements"];
+            (round["objects"] != 0 || round["private"] != 0).then_some(())
+        });
+        self
+    }
+
     pub(crate) fn status(&self) -> Value {
         json(&["peer", "status", "--store", &self.store, "--json"])
     }

@@ -156,8 +156,9 @@ pub struct Announcement {
 }
 
 impl Statement {
-    /// Returns the text of the output that a realisation is of, and its path.
-    fn output(&self) -> Option<(String, &StorePath)> {
+    /// Returns the text of the output that a realisation is of, and its path; `None` of an object.
+    #[must_use]
+    pub fn output(&self) -> Option<(String, &StorePath)> {
         match self {
             Self::PathInfo(_) | Self::ContentAddressed(..) => None,
             Self::Realisation(one) => Some((one.key.to_string(), &one.value.out_path)),

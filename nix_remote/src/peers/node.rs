@@ -26,16 +26,21 @@ mod config;
 mod downloading;
 mod error;
 mod events;
+mod evidence;
 mod fetching;
 mod finding;
 mod handle;
 mod known;
+#[cfg(feature = "mdns")]
+mod local;
 mod rows;
 mod serving;
 mod shares;
 mod spool;
+mod stop;
 mod task;
 mod totals;
+mod views;
 mod writer;
 
 use std::{sync::Arc, time::SystemTime};
@@ -52,12 +57,14 @@ pub use self::{
     announcing::RoundCounts,
     config::{NETWORK_NAME_BYTES_MAX, NodeConfig, NodeLimits},
     error::{AnnounceError, FetchError, FindError, NodeError, ObjectError, Stopped},
+    evidence::{EVIDENCE_MAX, Evidence},
     handle::{DownloadStatus, Fetched, NodeHandle, Status},
     serving::Served,
     totals::Totals,
 };
 use self::{
     behaviour::Speech,
+    evidence::EvidenceBook,
     finding::Finding,
     known::Known,
     rows::{Database, SharedObject},
@@ -65,7 +72,12 @@ use self::{
     spool::Spool,
     task::{DONE_MAX, Parts, Task},
 };
-use super::{lookup::Lookups, transfer::Server, validators::validators};
+use super::{
+    codec::BlobCodec,
+    lookup::Lookups,
+    transfer::{GroupSet, Server},
+    validators::validators,
+};
 
 /// How many wishes wait for a node.
 const COMMANDS_MAX: usize = 64;
@@ -106,6 +118,7 @@ fn open(config: NodeConfig, store: LocalStore, id: PeerId) -> Result<Parts, Node
     let database = Database::new(config.folder.join("records.redb"));
     let database = database.map_err(NodeError::Records)?;
     let known = Known::load(&database).map_err(NodeError::Records)?;
+    let evidence = EvidenceBook::load(&database).map_err(NodeError::Records)?;
     let records = database.record_store(id, RecordStoreConfig::default());
     let records = records.map_err(NodeError::Records)?;
 
@@ -113,7 +126,9 @@ fn open(config: NodeConfig, store: LocalStore, id: PeerId) -> Result<Parts, Node
     let rules = validators(&dir, config.keeps.clone()).map_err(NodeError::Namespaces)?;
     let inbound = Inbound::start(records.clone(), Arc::new(rules), InboundConfig::default());
     let inbound = inbound.map_err(NodeError::Threads)?;
-    let mut swarm = behaviour::swarm(&config, records.clone())?;
+    let codec = BlobCodec::default();
+    let buffers = codec.buffers.clone();
+    let mut swarm = behaviour::swarm(&config, records.clone(), codec)?;
     listen(&mut swarm, &config)?;
 
     let mut server = Server::new(config.limits.serve);
@@ -124,7 +139,7 @@ fn open(config: NodeConfig, store: LocalStore, id: PeerId) -> Result<Parts, Node
     for shared in remembered(&database).map_err(NodeError::Records)? {
         let blob = shared.blob;
         if spool.has_outboard(&blob) && shares.add(shared) {
-            server.share(blob, serving::whole(&blob));
+            server.share(blob, GroupSet::full(blob.groups()));
         }
     }
     let lookups = Lookups::new(dir, config.trusted.clone(), config.limits.lookups);
@@ -140,7 +155,9 @@ fn open(config: NodeConfig, store: LocalStore, id: PeerId) -> Result<Parts, Node
         known,
         server,
         shares,
+        evidence,
         finding: Finding::new(lookups),
+        buffers,
     })
 }
 

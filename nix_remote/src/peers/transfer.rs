@@ -42,12 +42,16 @@ mod resume;
 mod schedule;
 mod serve;
 mod tree;
+mod verified;
 
+#[cfg(all(feature = "peers", unix))]
+pub(crate) use self::proof::prove_in;
 pub use self::{
     blob::{BLOB_BYTES_MAX, Blob, BlobSizeError, OutOfReach, ReadAt, WriteAt},
     download::{
         BANNED_MAX, COMMIT_AFTER, COMMIT_BYTES, Counts, DOWNLOAD_RESPONSE_BYTES_MAX, Download,
-        Failure, Lie, Output, PEERS_MAX, REQUEST_GROUPS, REQUESTS_MAX, RequestId, Stall,
+        Failure, Lie, NEWCOMERS_HELP_FOR, Output, PEERS_MAX, REQUEST_GROUPS, REQUESTS_MAX,
+        RequestId, Stall,
     },
     groups::{
         GROUP_BYTES, GROUP_LOG, GROUPS_MAX, GroupRange, GroupSet, GroupSetError, REQUEST_GROUPS_MAX,
@@ -60,4 +64,5 @@ pub use self::{
     proof::{Piece, Place, ProofError, ProveError, Proven, WriteProvenError, prove, write_proven},
     resume::{RESUME_BYTES_MAX, ResumeError, ResumeRecord},
     serve::{Answer, Limits, Read, ReadId, SERVED_PEERS_MAX, Server},
+    verified::Verified,
 };

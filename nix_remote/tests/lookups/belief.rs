@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use nix_core::store_path::StorePath;
+use nix_core::{hash::Sha256, store_path::StorePath};
 use nix_remote::peers::{
-    announcement::{Key, Statement, VerifyError},
+    announcement::{Key, Object, Statement, VerifyError},
     lookup::{
         ASIDE_FOR, Begun, Found, JUDGED_PER_QUESTION_MAX, LookupOutput, Lookups, Outcome,
         PROVIDERS_PER_ANSWER_MAX, Question, QuestionId, ROOTS_MAX, RecordError,
@@ -267,7 +267,7 @@ fn an_archive_is_not_set_aside_for_ever() {
     let older = signed(object(&hello(), 3, [].into()), 8, 1, NOW);
     lookups.set_aside([2; 32], at(0));
     let later = ASIDE_FOR + at(1);
-    assert_eq!(lookups.find(&hello(), later), Begun::Started);
+    assert_eq!(lookups.find(hello(), later), Begun::Started);
     let questions = asked(&mut lookups, later);
     give(&mut lookups, &questions, &newer, later);
     give(&mut lookups, &questions, &older, later);
@@ -357,4 +357,27 @@ fn under_a_content_address_the_newest_word_of_one_does_not_hide_the_word_of_anot
         .map(|archive| archive.root)
         .collect();
     assert_eq!(roots, [[100; 32], [2; 32]]);
+}
+
+#[test]
+fn a_false_hash_or_size_of_an_archive_does_not_hide_the_true_ones() {
+    let object = object(&path(1, "foo"), 1, [].into());
+    let mut lookups = lookups(&[7, 8, 9]);
+    let questions = begin(&mut lookups, &object.path);
+    let (mut other_hash, mut other_size) = (object.clone(), object.clone());
+    other_hash.nar_hash = Sha256([99; 32]);
+    other_size.nar_size += 1;
+    let said = [(7, &object), (8, &other_size), (9, &other_hash)];
+    for (later, (seed, object)) in (0..).zip(said) {
+        let record = signed(object.clone(), seed, 1, NOW + later);
+        give(&mut lookups, &questions, &record, at(1));
+    }
+    let archives = found(&mut lookups, &questions).archives();
+    let claims = archives.iter().map(|archive| {
+        let info = &archive.info;
+        (archive.root, info.nar_hash, info.nar_size)
+    });
+    let claim = |of: &Object| (of.blake3_root, of.nar_hash, of.nar_size);
+    let expected = [&other_hash, &other_size, &object].map(claim);
+    assert_eq!(claims.collect::<Vec<_>>(), expected);
 }

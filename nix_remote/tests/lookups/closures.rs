@@ -147,6 +147,26 @@ fn where_an_object_fails_those_that_need_it_are_given_up_and_no_others() {
     );
 }
 
+#[test]
+fn an_object_that_the_store_refused_is_fetched_once_more_before_what_needs_it() {
+    let missing = BTreeMap::from([(1, vec![2]), (2, vec![])]);
+    let mut closure = Closure::new(set(&[1]), LIMITS).unwrap();
+    resolve(&mut closure, &missing);
+    for byte in [1, 2] {
+        closure.fetched(&of(byte));
+    }
+    assert_eq!(steps(&mut closure), [Step::Add(of(2))]);
+    closure.refused(&of(2));
+    assert_eq!(steps(&mut closure), []);
+    assert!(!closure.is_done());
+    closure.fetched(&of(2));
+    assert_eq!(steps(&mut closure), [Step::Add(of(2))]);
+    closure.added(&of(2));
+    assert_eq!(steps(&mut closure), [Step::Add(of(1))]);
+    closure.added(&of(1));
+    assert!(closure.is_done());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

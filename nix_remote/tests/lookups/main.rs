@@ -4,5 +4,7 @@
 
 mod belief;
 mod closures;
+mod realised;
+mod refused;
 mod support;
 mod waiting;

@@ -45,7 +45,7 @@ fn what_is_forgotten_is_looked_up_again() {
         lookups.on_end(id, true, at(20));
     }
     assert_eq!(outcome(&mut lookups, at(20)), Outcome::Absent);
-    lookups.forget(&hello);
+    lookups.forget(&hello.clone().into());
     assert_eq!(lookups.find(&hello, at(21)), Begun::Started);
 }
 
@@ -59,7 +59,7 @@ fn a_lookup_ends_at_its_deadline_and_takes_its_questions_back() {
     let cancelled = |output: &&LookupOutput<u32>| matches!(output, LookupOutput::Cancel { .. });
     assert_eq!(ended.iter().filter(cancelled).count(), questions.len());
     assert!(ended.contains(&LookupOutput::Done {
-        path: path(1, "hello"),
+        subject: path(1, "hello").into(),
         outcome: Outcome::Unanswered,
     }));
     assert_eq!(lookups.questions(), 0);
@@ -121,10 +121,10 @@ fn no_more_providers_are_kept_than_are_of_use() {
 fn no_more_questions_are_open_than_allowed_and_every_path_has_its_turn() {
     let mut lookups = lookups(&[7, 8]);
     for byte in 0..8 {
-        assert_eq!(lookups.find(&path(byte, "hello"), at(0)), Begun::Started);
+        assert_eq!(lookups.find(path(byte, "hello"), at(0)), Begun::Started);
     }
-    assert_eq!(lookups.find(&path(0, "hello"), at(0)), Begun::Joined);
-    assert_eq!(lookups.find(&path(9, "hello"), at(0)), Begun::Full);
+    assert_eq!(lookups.find(path(0, "hello"), at(0)), Begun::Joined);
+    assert_eq!(lookups.find(path(9, "hello"), at(0)), Begun::Full);
     let mut open = asked(&mut lookups, at(0));
     let mut asked_in_all = open.len();
     while !open.is_empty() {

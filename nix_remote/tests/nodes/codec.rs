@@ -36,16 +36,20 @@ fn responses() -> [Response; 5] {
 
 async fn read_request(bytes: &[u8]) -> io::Result<Request> {
     let mut stream = Cursor::new(bytes);
-    BlobCodec.read_request(&blob_protocol(), &mut stream).await
+    BlobCodec::default()
+        .read_request(&blob_protocol(), &mut stream)
+        .await
 }
 
 async fn read_response(bytes: &[u8]) -> io::Result<Response> {
     let mut stream = Cursor::new(bytes);
-    BlobCodec.read_response(&blob_protocol(), &mut stream).await
+    BlobCodec::default()
+        .read_response(&blob_protocol(), &mut stream)
+        .await
 }
 
 async fn written_request(request: Request) -> Vec<u8> {
-    let (mut codec, mut stream) = (BlobCodec, Cursor::new(Vec::new()));
+    let (mut codec, mut stream) = (BlobCodec::default(), Cursor::new(Vec::new()));
     let protocol = blob_protocol();
     let written = codec.write_request(&protocol, &mut stream, request);
     written.await.unwrap();
@@ -53,7 +57,7 @@ async fn written_request(request: Request) -> Vec<u8> {
 }
 
 async fn written_response(response: Response) -> Vec<u8> {
-    let (mut codec, mut stream) = (BlobCodec, Cursor::new(Vec::new()));
+    let (mut codec, mut stream) = (BlobCodec::default(), Cursor::new(Vec::new()));
     let protocol = blob_protocol();
     let written = codec.write_response(&protocol, &mut stream, response);
     written.await.unwrap();
@@ -115,16 +119,20 @@ async fn a_message_that_is_too_long_is_refused() {
 #[tokio::test]
 async fn a_stream_without_an_end_is_not_read_for_longer_than_a_message() {
     let mut endless = repeat(4);
-    let read = BlobCodec.read_request(&blob_protocol(), &mut endless).await;
+    let read = BlobCodec::default()
+        .read_request(&blob_protocol(), &mut endless)
+        .await;
     assert!(is_malformed(&read));
-    let read = BlobCodec
+    let read = BlobCodec::default()
         .read_response(&blob_protocol(), &mut endless)
         .await;
     assert!(is_malformed(&read));
 
     let bytes = vec![4; DOWNLOAD_RESPONSE_BYTES_MAX + 10_000];
     let mut stream = Cursor::new(&bytes[..]);
-    let read = BlobCodec.read_request(&blob_protocol(), &mut stream).await;
+    let read = BlobCodec::default()
+        .read_request(&blob_protocol(), &mut stream)
+        .await;
     assert!(is_malformed(&read));
     assert_eq!(
         stream.position(),

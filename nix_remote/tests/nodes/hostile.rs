@@ -138,7 +138,7 @@ fn swarm() -> Swarm<Speech> {
         Speech {
             identify: identify::Behaviour::new(identify),
             kad,
-            blobs: request_response::Behaviour::with_codec(RawCodec, protocols, blobs),
+            blobs: request_response::Behaviour::with_codec(RawCodec::default(), protocols, blobs),
         }
     });
     let builder = builder.unwrap();

@@ -1,6 +1,10 @@
 //! Downloads from peers of which some lie, dawdle or die.
 
-use nix_remote::peers::transfer::{DOWNLOAD_RESPONSE_BYTES_MAX, Request};
+use nix_core::{hash::Sha256, path_info::PathInfo};
+use nix_remote::peers::{
+    node::FetchError,
+    transfer::{DOWNLOAD_RESPONSE_BYTES_MAX, Request},
+};
 use nix_store::store::ReadStore;
 
 use crate::{
@@ -139,4 +143,43 @@ async fn where_all_lie_nothing_is_added_and_all_are_banned() {
     assert!(status.connected.is_empty());
     first.node.shutdown().await.unwrap();
     second.node.shutdown().await.unwrap();
+}
+
+/// Two objects are fetched at once, of which one is said to have the archive of the other with a false
+/// hash: whichever of them asks for that archive first.
+#[tokio::test]
+async fn a_false_hash_of_an_archive_keeps_nobody_from_the_object_that_has_it() {
+    for is_first in [true, false] {
+        let first = honest(4 << 20);
+        let mut infos = [("one", 300_000), ("other", 400_000)]
+            .map(|(name, bytes)| add(&first.store, name, bytes, &[]));
+        infos.sort_by(|left, right| left.path.cmp(&right.path));
+        if is_first {
+            infos.reverse();
+        }
+        let [info, other] = infos;
+        first.node.announce(&info.path).await.unwrap();
+        let said = PathInfo {
+            nar_hash: Sha256([9; 32]),
+            nar_size: info.nar_size,
+            ..other
+        };
+        let liar = Hostile::start(Role {
+            records: vec![Seed::of(&first.store, &info).record(&said)],
+            ..Role::default()
+        })
+        .await;
+        let bootstrap = vec![address(&first).await, liar.address.clone()];
+        let second = start(new_folder(), bootstrap, None);
+        let wanted = [info.path.clone(), said.path.clone()];
+        let failed = match second.node.fetch(wanted).await {
+            Err(FetchError::Objects { failed }) => failed,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(failed.into_keys().collect::<Vec<_>>(), [said.path]);
+        let paths = second.store.valid_paths().unwrap();
+        assert_eq!(paths.into_iter().collect::<Vec<_>>(), [info.path]);
+        first.node.shutdown().await.unwrap();
+        second.node.shutdown().await.unwrap();
+    }
 }

@@ -160,7 +160,7 @@ async fn what_is_given_to_those_who_ask_is_not_believed_unless_it_proves_itself(
     let store = open_store(folder.path());
     let info = add(&store, "text", 1000, &[]);
     let good = Seed::of(&store, &info);
-    for (record, _) in unbelievable(&good, &info) {
+    for (record, reason) in unbelievable(&good, &info) {
         let peer = Hostile::start(Role {
             records: vec![record.clone()],
             ..Role::default()
@@ -172,6 +172,10 @@ async fn what_is_given_to_those_who_ask_is_not_believed_unless_it_proves_itself(
         });
         let found = node.node.find(&info.path).await;
         assert_eq!(found, Err(FindError::Absent), "{record:?}");
+        let refused = node.node.refused(&info.path).await.unwrap();
+        // Under a key of another namespace nobody asks.
+        let came = u64::from(reason != Reason::UnknownNamespace);
+        assert_eq!(refused.records(), came, "{record:?} {refused:?}");
         node.node.shutdown().await.unwrap();
     }
 
@@ -215,5 +219,6 @@ async fn an_archive_that_is_announced_for_a_path_of_other_contents_is_not_added(
     let reason = &failed[&wanted.path];
     assert!(matches!(reason, ObjectError::Store(_)), "{reason:?}");
     assert!(node.store.valid_paths().unwrap().is_empty());
+    assert_eq!(node.node.status().await.unwrap().shared, 0);
     node.node.shutdown().await.unwrap();
 }

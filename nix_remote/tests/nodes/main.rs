@@ -9,6 +9,7 @@ mod hostile;
 mod hostile_connections;
 mod hostile_downloads;
 mod hostile_endings;
+mod hostile_readers;
 mod hostile_records;
 mod hostile_streams;
 #[cfg(target_os = "linux")]
@@ -18,7 +19,10 @@ mod nodes;
 mod pair;
 mod private;
 mod processes;
+#[cfg(feature = "quic")]
+mod quic;
 mod raw;
+mod realisations;
 mod rules;
 mod seeds;
 mod sharing;

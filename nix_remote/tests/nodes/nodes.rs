@@ -8,6 +8,7 @@ use nix_remote::peers::{
     transfer::Limits,
 };
 use nix_store::local::LocalStore;
+use tempfile::TempDir;
 use tokio::time::{Duration, sleep, timeout};
 
 use crate::support::{PATIENCE, Peer, key, new_folder, open_store};
@@ -28,7 +29,11 @@ pub(crate) fn start_at(
 
 /// Starts a node on this machine in a folder of its own.
 pub(crate) fn start_with(change: impl FnOnce(&mut NodeConfig)) -> Peer {
-    let folder = new_folder();
+    start_in(new_folder(), change)
+}
+
+/// Starts a node on this machine in a folder that goes with it.
+pub(crate) fn start_in(folder: TempDir, change: impl FnOnce(&mut NodeConfig)) -> Peer {
     let (store, node) = start_at(folder.path(), change);
     Peer {
         store,

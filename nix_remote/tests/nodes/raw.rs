@@ -22,6 +22,8 @@ pub(crate) enum Wire {
     Whole(Vec<u8>),
     /// Bytes, and then nothing, not even the end.
     Open(Vec<u8>),
+    /// Bytes and the end of the stream, of which no answer is ever read.
+    Unread(Vec<u8>),
 }
 
 /// What is sent as a response.
@@ -42,13 +44,15 @@ pub(crate) enum Reply {
     Die,
 }
 
-/// Reads and writes them.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RawCodec;
+/// Reads and writes them. Each stream has one of its own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RawCodec {
+    is_unread: bool,
+}
 
 impl Wire {
     pub(crate) fn bytes(&self) -> &[u8] {
-        let (Self::Whole(bytes) | Self::Open(bytes)) = self;
+        let (Self::Whole(bytes) | Self::Open(bytes) | Self::Unread(bytes)) = self;
         bytes
     }
 }
@@ -69,6 +73,9 @@ impl request_response::Codec for RawCodec {
     where
         T: AsyncRead + Unpin + Send,
     {
+        if self.is_unread {
+            pending::<()>().await;
+        }
         read(io).await.map(Reply::Bytes)
     }
 
@@ -84,6 +91,10 @@ impl request_response::Codec for RawCodec {
         io.write_all(request.bytes()).await?;
         match request {
             Wire::Whole(_) => io.close().await,
+            Wire::Unread(_) => {
+                self.is_unread = true;
+                io.close().await
+            }
             Wire::Open(_) => {
                 io.flush().await?;
                 pending().await

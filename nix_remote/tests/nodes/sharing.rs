@@ -9,22 +9,17 @@ use nix_store::store::WriteStore;
 use tokio::time::timeout;
 
 use crate::{
-    nodes::start_at,
+    nodes::start_in,
     support::{PATIENCE, Peer, add, address, archive, key, new_folder, open_store, start, until},
 };
 
 /// Starts a node with one name and the key, whose configuration is changed before.
 fn start_seeder(folder: tempfile::TempDir, change: impl FnOnce(&mut NodeConfig)) -> Peer {
-    let (store, node) = start_at(folder.path(), |config| {
+    start_in(folder, |config| {
         config.identity = Keypair::ed25519_from_bytes([3; 32]).unwrap();
         config.key = Some(key());
         change(config);
-    });
-    Peer {
-        store,
-        node,
-        folder,
-    }
+    })
 }
 
 fn files(folder: &Path) -> BTreeSet<String> {

@@ -2,19 +2,20 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use libp2p::{Multiaddr, identity::Keypair, multiaddr::Protocol};
+use libp2p::{Multiaddr, multiaddr::Protocol};
 use nix_core::{
     path_info::PathInfo,
     signature::SecretKey,
     store_path::{StoreDir, StorePath, StorePathName},
 };
-use nix_remote::peers::node::{Node, NodeConfig, NodeHandle, Status};
+use nix_remote::peers::node::{NodeHandle, Status};
 use nix_store::{
     local::{LocalOptions, LocalStore, StoreLayout},
     store::ReadStore,
 };
 use tempfile::TempDir;
-use tokio::time::{sleep, timeout};
+
+use crate::nodes::{start_in, status_when};
 
 /// How long anything may take; it ends as soon as it is done.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,18 +41,10 @@ pub(crate) fn key() -> SecretKey {
 }
 
 pub(crate) fn start(folder: TempDir, bootstrap: Vec<Multiaddr>, key: Option<SecretKey>) -> Peer {
-    let store = open_store(&folder.path().join("root"));
-    let identity = Keypair::generate_ed25519();
-    let mut config = NodeConfig::new("test", identity, folder.path().join("node"));
-    config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-    config.bootstrap = bootstrap;
-    config.key = key;
-    let node = Node::start(config, store.clone()).unwrap();
-    Peer {
-        store,
-        node,
-        folder,
-    }
+    start_in(folder, |config| {
+        config.bootstrap = bootstrap;
+        config.key = key;
+    })
 }
 
 pub(crate) fn new_folder() -> TempDir {
@@ -60,16 +53,9 @@ pub(crate) fn new_folder() -> TempDir {
 
 /// Returns where a node listens, with its name, once it does.
 pub(crate) async fn address(peer: &Peer) -> Multiaddr {
-    let wait = async {
-        loop {
-            let listeners = peer.node.status().await.unwrap().listeners;
-            if let Some(address) = listeners.into_iter().next() {
-                return address.with(Protocol::P2p(*peer.node.id()));
-            }
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, wait).await.unwrap()
+    let status = status_when(&peer.node, |status| !status.listeners.is_empty()).await;
+    let address = status.listeners.into_iter().next().unwrap();
+    address.with(Protocol::P2p(*peer.node.id()))
 }
 
 /// Adds a text of so many bytes to a store.
@@ -93,10 +79,5 @@ pub(crate) fn archive(store: &LocalStore, path: &StorePath) -> Vec<u8> {
 
 /// Waits until a node is as it should be.
 pub(crate) async fn until(peer: &Peer, is_so: impl Fn(&Status) -> bool) {
-    let wait = async {
-        while !is_so(&peer.node.status().await.unwrap()) {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, wait).await.unwrap();
+    status_when(&peer.node, is_so).await;
 }

@@ -1,8 +1,8 @@
 //! How a download ends, stands still and goes on, rule by rule.
 
 use nix_remote::peers::transfer::{
-    BANNED_MAX, COMMIT_AFTER, COMMIT_BYTES, Download, Failure, GroupSet, Lie, Output, PEERS_MAX,
-    Request, Response, Stall,
+    BANNED_MAX, COMMIT_AFTER, COMMIT_BYTES, Download, Failure, GroupSet, Lie, NEWCOMERS_HELP_FOR,
+    Output, PEERS_MAX, Request, Response, Stall,
 };
 
 use crate::{
@@ -190,6 +190,29 @@ fn a_minute_without_a_byte_is_a_stall_and_the_next_byte_ends_it() {
     let sent = last.unwrap();
     let written = written(&hand.answer(sent, now)).len();
     assert_eq!(written, 1, "peers are still asked after a stall");
+}
+
+#[test]
+fn newcomers_without_end_do_not_keep_a_download_going_that_gets_nothing() {
+    let blob = held(9 * GROUP);
+    let mut hand = Hand::new(&blob);
+    let (mut now, mut stalls, mut newcomer) = (ms(0), Vec::new(), 0);
+    while now < ms(400_000) {
+        let outputs = hand.outputs(now);
+        let is_stall = |output: &Output<u32>| matches!(output, Output::Stalled(_));
+        if outputs.iter().any(is_stall) {
+            stalls.push(now);
+        }
+        if hand.download.is_stalled() {
+            newcomer += 1;
+            hand.download.add_peer(newcomer, now);
+        }
+        now += ms(500);
+    }
+    let last = stalls.last().copied().unwrap();
+    assert!(stalls.len() > 1, "a newcomer is hoped for");
+    assert!(last < NEWCOMERS_HELP_FOR + ms(61_000), "{last:?}");
+    assert!(hand.download.is_stalled());
 }
 
 #[test]

@@ -88,3 +88,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_full_set_has_each_of_its_groups_and_no_other_bits() {
+    for groups in 1..=40 {
+        let mut each = GroupSet::new(groups);
+        for group in 0..groups {
+            each.insert(group);
+        }
+        assert_eq!(GroupSet::full(groups), each);
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nix_remote::peers::transfer::{
-    Download, GroupRange, Lie, Output, Request, RequestId, Response, prove,
+    Download, GroupRange, Lie, Output, Request, RequestId, Response, Verified, prove,
 };
 
 use crate::{
@@ -93,8 +93,16 @@ pub(crate) fn bans(outputs: &[Output<u32>]) -> Vec<(u32, &Lie)> {
 
 pub(crate) fn written(outputs: &[Output<u32>]) -> Vec<(u64, usize)> {
     let writes = outputs.iter().filter_map(|output| match output {
-        Output::Write { offset, bytes, .. } => Some((*offset, bytes.len())),
+        Output::Write(verified) => Some(verified),
         _ => None,
     });
-    writes.collect()
+    // Groups that stand behind each other count as one.
+    let mut written: Vec<(u64, usize)> = Vec::new();
+    for (offset, bytes) in writes.flat_map(Verified::groups) {
+        match written.last_mut() {
+            Some((start, length)) if *start + *length as u64 == offset => *length += bytes.len(),
+            _ => written.push((offset, bytes.len())),
+        }
+    }
+    written
 }

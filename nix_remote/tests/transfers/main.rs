@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod dice;
 mod downloads;
 mod endings;
 mod groups;

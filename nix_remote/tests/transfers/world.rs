@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use nix_remote::peers::transfer::{
     DOWNLOAD_RESPONSE_BYTES_MAX, Download, Failure, GroupRange, GroupSet, Limits, Output,
-    REQUEST_GROUPS, REQUESTS_MAX, Request, RequestId, Response, ResumeRecord, Stall,
+    REQUEST_GROUPS, REQUESTS_MAX, Request, RequestId, Response, ResumeRecord, Stall, Verified,
 };
 
 use crate::{
@@ -304,11 +304,7 @@ impl<'a> World<'a> {
             Output::Cancel { id, .. } => {
                 self.in_flight.remove(&id);
             }
-            Output::Write {
-                offset,
-                bytes,
-                outboard,
-            } => self.write(offset as usize, &bytes, &outboard),
+            Output::Write(verified) => self.write(&verified),
             Output::Commit { held } => {
                 self.commits += 1;
                 let blob = self.held.blob;
@@ -341,19 +337,24 @@ impl<'a> World<'a> {
         }
     }
 
-    fn write(&mut self, offset: usize, bytes: &[u8], outboard: &[(u64, [u8; 64])]) {
-        let end = offset + bytes.len();
-        let truth = &self.held.bytes[offset..end];
-        assert!(truth == bytes, "{}: wrong bytes at {offset}", self.name());
-        assert!(bytes.len() <= usize::from(REQUEST_GROUPS) * GROUP);
+    fn write(&mut self, verified: &Verified) {
+        let mut length = 0;
+        for (offset, bytes) in verified.groups() {
+            let offset = offset as usize;
+            let end = offset + bytes.len();
+            let truth = &self.held.bytes[offset..end];
+            assert!(truth == bytes, "{}: wrong bytes at {offset}", self.name());
+            self.disk.bytes[offset..end].copy_from_slice(bytes);
+            length += bytes.len();
+        }
+        assert!((1..=usize::from(REQUEST_GROUPS) * GROUP).contains(&length));
         let disk = &mut self.disk;
-        disk.bytes[offset..end].copy_from_slice(bytes);
-        for (offset, pair) in outboard {
+        for (offset, pair) in verified.pairs() {
             let (start, end) = (*offset as usize, *offset as usize + 64);
             assert!(self.held.outboard[start..end] == pair[..], "wrong hashes");
             disk.outboard[start..end].copy_from_slice(pair);
         }
-        self.written_bytes += bytes.len() as u64;
+        self.written_bytes += length as u64;
     }
 
     fn check_bounds(&mut self) {
@@ -369,7 +370,11 @@ impl<'a> World<'a> {
 
     fn note(&mut self, output: &Output<u32>) {
         let text = match output {
-            Output::Write { offset, bytes, .. } => format!("write {offset} {}", bytes.len()),
+            Output::Write(verified) => {
+                let groups = verified.groups();
+                let groups: Vec<_> = groups.map(|(at, of)| (at, of.len())).collect();
+                format!("write {groups:?}")
+            }
             other => format!("{other:?}"),
         };
         let line = format!("{:?} {text}", self.now);
@@ -390,9 +395,5 @@ impl<'a> World<'a> {
 }
 
 pub(crate) fn full(held: &Held) -> GroupSet {
-    let mut set = GroupSet::new(held.blob.groups());
-    for group in 0..held.blob.groups() {
-        set.insert(group);
-    }
-    set
+    GroupSet::full(held.blob.groups())
 }

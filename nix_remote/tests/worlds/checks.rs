@@ -2,21 +2,22 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use nix_core::{hash::Sha256, store_path::StorePath};
+use nix_core::store_path::StorePath;
 use nix_remote::peers::{
     announcement::{Announcement, Kind, Signers},
     lookup::{
-        CONTRADICTIONS_MAX, Found, JUDGED_PER_QUESTION_MAX, PROVIDERS_MAX, Question,
+        Archive, CONTRADICTIONS_MAX, Found, JUDGED_PER_QUESTION_MAX, PROVIDERS_MAX, Question,
         SIGNERS_ASKED_MAX,
     },
     transfer::{GROUP_BYTES, Lie as BlobLie, REQUEST_GROUPS, REQUESTS_MAX, SERVED_PEERS_MAX},
 };
 
 use crate::{
-    corpus::{GROUP, Root, TRUSTED, dir},
+    corpus::{GROUP, Root, TRUSTED, dir, is_trusted},
     dht::rank,
+    finding::place,
     lies::Lie,
-    peer::{CLOSURES, LOOKUPS, Peer, Role, Wanted},
+    peer::{DOWNLOADS_MAX, JOBS_MAX, LOOKUPS, Peer, Role, Source},
     world::World,
 };
 
@@ -44,10 +45,11 @@ impl World {
         match lie {
             Some(Lie::Replayed) => self.counts.add("replays in time"),
             Some(Lie::FalseRoot) => self.counts.add("false roots believed"),
+            Some(Lie::FalseHash) => self.counts.add("false hashes believed"),
+            Some(Lie::OtherArchive) => self.counts.add("archives of other contents believed"),
             _ => {}
         }
-        let digest = Self::object_of(&found).path.digest();
-        let believed = self.mind(node).believed.entry(digest).or_default();
+        let believed = self.mind(node).believed.entry(place(key)).or_default();
         believed.push(found);
     }
 
@@ -75,6 +77,8 @@ impl World {
         for one in &kept {
             assert!(believed.contains(one), "{}: not believed", self.name());
             assert_eq!(Self::object_of(one).path, *path);
+            let needs_trust = one.key().kind() != Kind::ContentAddressed;
+            assert!(!needs_trust || is_trusted(one.signer()), "{}", self.name());
             let aside = |one: &Announcement| {
                 let aside = &self.aside[node as usize];
                 aside.get(&Self::object_of(one).blake3_root).copied()
@@ -102,12 +106,13 @@ impl World {
             self.name()
         );
         self.check_contradictions(found, believed);
+        self.check_archives(found);
     }
 
     fn check_contradictions(&mut self, found: &Found<u32>, believed: &[Announcement]) {
         let claims = believed.iter().map(|one| {
             let object = Self::object_of(one);
-            (object.nar_hash.0, object.blake3_root)
+            (object.nar_hash.0, object.nar_size, object.blake3_root)
         });
         let claims: BTreeSet<_> = claims.collect();
         let contradictions = found.contradictions();
@@ -128,11 +133,32 @@ impl World {
         }
     }
 
+    /// All archives that are said of a path with these references are tried, each once.
+    fn check_archives(&self, found: &Found<u32>) {
+        let said = std::iter::once(found.best()).chain(found.others());
+        let said = said.map(|one| {
+            let object = Self::object_of(one);
+            (object.blake3_root, object.nar_hash.0, object.nar_size)
+        });
+        let said: BTreeSet<_> = said.collect();
+        let archives = found.archives();
+        let tried = archives.iter().map(|archive| {
+            let info = &archive.info;
+            (archive.root, info.nar_hash.0, info.nar_size)
+        });
+        let tried: BTreeSet<_> = tried.collect();
+        assert_eq!(tried, said, "{}: an archive is not tried", self.name());
+        assert_eq!(tried.len(), archives.len(), "{}: tried twice", self.name());
+        let (first, best) = (&archives[0], found.object());
+        assert_eq!(first.root, best.blake3_root, "{}", self.name());
+    }
+
     /// What is announced is not private, and there to be had.
     pub(crate) fn check_announced(&self, node: u32, path: &StorePath, root: &Root) {
         let thing = self.corpus.of(path);
         assert!(!thing.is_private, "{}: {path} is private", self.name());
-        assert!(self.peers[node as usize].disk.whole.contains(root));
+        let source = self.peers[node as usize].source(root);
+        assert!(matches!(source, Some(Source::Object(_))), "{}", self.name());
     }
 
     /// Writes verified bytes of an archive.
@@ -179,30 +205,30 @@ impl World {
         }
     }
 
-    /// Adds an object to a store: its references are there, and its bytes are vouched for.
-    pub(crate) fn add(&mut self, node: u32, wanted: Wanted) {
-        let (thing, corpus) = (self.corpus.of(&wanted.info.path), self.corpus);
-        let name = self.name();
+    /// Adds an object to a store: its references are there, and its bytes are those that it has or,
+    /// where no content address says otherwise, those of which somebody trusted says so.
+    pub(crate) fn add(&mut self, node: u32, archive: &Archive<u32>) {
+        let (info, corpus) = (archive.info.clone(), self.corpus);
+        let (thing, name) = (corpus.of(&info.path), self.name());
         let disk = &mut self.peers[node as usize].disk;
-        assert!(disk.whole.contains(&wanted.root), "{name}: no archive");
-        let (path, info) = (wanted.info.path.clone(), wanted.info);
+        let path = info.path.clone();
         for reference in &info.references {
             let is_there = *reference == path || disk.store.contains_key(reference);
             assert!(is_there, "{name}: {path} before its reference {reference}");
         }
-        let content = &corpus.contents[&wanted.root];
-        let hash = Sha256::of(&content.bytes);
-        let is_old = hash == corpus.contents[&thing.junk].nar_hash;
-        let is_vouched_for = hash == thing.info.nar_hash || (is_old && !thing.is_addressed());
+        let content = &corpus.contents[&archive.root];
+        let is_true = archive.root == thing.root;
+        let has_word = is_trusted(archive.announcement.signer());
+        let is_vouched_for = is_true || (has_word && info.content_address.is_none());
         assert!(is_vouched_for, "{name}: {path} has other bytes");
-        assert_eq!(info.nar_hash, hash, "{name}: {path} by another hash");
+        assert_eq!(info.nar_hash, content.nar_hash, "{name}: another hash");
+        assert_eq!(info.nar_size, content.blob.size(), "{name}: another size");
         assert_eq!(info.references, thing.info.references, "{name}");
-        if is_old {
+        disk.store.insert(path, (info, archive.root));
+        self.counts.add("objects added");
+        if !is_true {
             self.counts.add("objects as somebody trusted gave them");
         }
-        let disk = &mut self.peers[node as usize].disk;
-        disk.store.insert(path, (info, wanted.root));
-        self.counts.add("objects added");
     }
 
     /// What a download has asked for and not written is bounded.
@@ -236,8 +262,8 @@ impl World {
             (mind.queries.len(), LOOKUPS.questions_max),
             (judged.unwrap_or_default(), JUDGED_PER_QUESTION_MAX),
             (mind.server.budgets(), SERVED_PEERS_MAX),
-            // Those of closures that were given up may go on for a while.
-            (mind.downloads.len(), 2 * CLOSURES.fetches_max),
+            (mind.downloads.len(), DOWNLOADS_MAX),
+            (mind.jobs.len(), JOBS_MAX),
         ];
         for (at, (found, most)) in held.into_iter().enumerate() {
             assert!(found <= most, "{}: {at}: {found} > {most}", self.name());

@@ -13,11 +13,11 @@ use nix_core::{
     store_path::{References, StoreDir, StorePath, StorePathName},
 };
 use nix_remote::peers::{
-    announcement::{Announcement, LIFETIME_SECONDS_MAX, Object, Statement, Term},
+    announcement::{Announcement, LIFETIME_SECONDS_MAX, Object, SignerId, Statement, Term},
     transfer::{Blob, BlobHasher, GROUP_BYTES, GROUP_LOG},
 };
 
-use crate::dice::Dice;
+use crate::{dice::Dice, outputs::Output};
 
 pub(crate) type Root = [u8; 32];
 
@@ -26,9 +26,9 @@ pub(crate) const GROUP: usize = GROUP_BYTES as usize;
 /// When worlds begin, in seconds since 1970.
 pub(crate) const BEGIN: u64 = 1_700_000_000;
 
-/// Whose announcements are believed: two caches, and one that says two things at once.
+/// Whose announcements are believed: two caches, and one that says what is not so.
 pub(crate) const CACHES: [u8; 2] = [1, 3];
-pub(crate) const EQUIVOCATOR: u8 = 2;
+pub(crate) const TRAITOR: u8 = 2;
 pub(crate) const STRANGER: u8 = 99;
 
 const CORPORA: u64 = 8;
@@ -43,6 +43,8 @@ pub(crate) struct Content {
     pub(crate) bytes: Vec<u8>,
     pub(crate) outboard: Vec<u8>,
     pub(crate) nar_hash: Sha256,
+    /// What stands for the hash of the archive without the own hash part of its object.
+    pub(crate) masked: Sha256,
 }
 
 /// A store object.
@@ -64,6 +66,7 @@ pub(crate) struct Thing {
 pub(crate) struct Corpus {
     /// References before referrers; the last one is private.
     pub(crate) things: Vec<Thing>,
+    pub(crate) outputs: Vec<Output>,
     pub(crate) contents: BTreeMap<Root, Content>,
     /// What nobody vouches for.
     pub(crate) poison: Root,
@@ -73,13 +76,28 @@ pub(crate) fn dir() -> StoreDir {
     StoreDir::default()
 }
 
-pub(crate) fn key(seed: u8) -> SecretKey {
-    SecretKey::from_seed(format!("cache-{seed}").parse().unwrap(), &[seed; 32])
+static KEYS: LazyLock<Vec<SecretKey>> = LazyLock::new(|| {
+    let name = |seed| format!("cache-{seed}").parse().unwrap();
+    let keys = (0..128).map(|seed| SecretKey::from_seed(name(seed), &[seed; 32]));
+    keys.collect()
+});
+
+pub(crate) fn key(seed: u8) -> &'static SecretKey {
+    &KEYS[usize::from(seed)]
 }
+
+/// Whether the word of a signer is taken.
+pub(crate) fn is_trusted(signer: &SignerId) -> bool {
+    TRUSTED_SIGNERS.contains(signer)
+}
+
+static TRUSTED_SIGNERS: LazyLock<[SignerId; 3]> = LazyLock::new(|| {
+    [CACHES[0], CACHES[1], TRAITOR].map(|seed| SignerId::of(&key(seed).public_key()))
+});
 
 pub(crate) static TRUSTED: LazyLock<TrustedKeys> = LazyLock::new(|| {
     let mut keys = TrustedKeys::default();
-    for seed in [CACHES[0], CACHES[1], EQUIVOCATOR] {
+    for seed in [CACHES[0], CACHES[1], TRAITOR] {
         keys.insert(key(seed).public_key()).unwrap();
     }
     keys
@@ -95,7 +113,18 @@ pub(crate) const fn term(sequence: u64, issued_at: u64) -> Term {
 }
 
 pub(crate) fn sign(statement: &Statement, term: Term, seed: u8) -> Announcement {
-    Announcement::sign(&dir(), statement, term, &key(seed)).unwrap()
+    Announcement::sign(&dir(), statement, term, key(seed)).unwrap()
+}
+
+impl Content {
+    /// Whether a store takes this for an object: it has the hash and the size that were announced,
+    /// and leads to the content address if there is one.
+    pub(crate) fn is_of(&self, info: &PathInfo) -> bool {
+        let addresses = [self.nar_hash, self.masked].map(Hash::from);
+        let is_addressed = |address: ContentAddress| addresses.contains(&address.hash);
+        (self.nar_hash, self.blob.size()) == (info.nar_hash, info.nar_size)
+            && info.content_address.is_none_or(is_addressed)
+    }
 }
 
 impl Thing {
@@ -103,17 +132,33 @@ impl Thing {
         self.info.content_address.is_some()
     }
 
-    /// A statement of an archive with this root and hash.
-    pub(crate) fn says(&self, nar_hash: Sha256, root: Root) -> Statement {
+    /// Whether its content address is the very hash that is announced with it, so that nobody can
+    /// announce another one.
+    pub(crate) fn is_addressed_by_nar_hash(&self) -> bool {
+        let address = self.info.content_address;
+        address.is_some_and(|address| address.hash == Hash::from(self.info.nar_hash))
+    }
+
+    /// What is said of an archive with this root, hash and size.
+    pub(crate) fn object(&self, nar_hash: Sha256, nar_size: u64, root: Root) -> Object {
         let info = PathInfo {
             nar_hash,
+            nar_size,
             ..self.info.clone()
         };
-        let object = Object::new(&info, root, GROUP_LOG);
+        Object::new(&info, root, GROUP_LOG)
+    }
+
+    /// A statement of an archive: by the content address, if there is one.
+    pub(crate) fn says(&self, object: Object) -> Statement {
         match self.info.content_address {
             Some(address) => Statement::ContentAddressed(object, address),
             None => Statement::PathInfo(object),
         }
+    }
+
+    pub(crate) fn truth(&self) -> Object {
+        self.object(self.info.nar_hash, self.info.nar_size, self.root)
     }
 }
 
@@ -122,6 +167,7 @@ impl Corpus {
         let mut dice = Dice::new(number ^ 0xc0_4945);
         let mut corpus = Self {
             things: Vec::new(),
+            outputs: Vec::new(),
             contents: BTreeMap::new(),
             poison: [0; 32],
         };
@@ -131,6 +177,7 @@ impl Corpus {
             let thing = corpus.make(&mut dice, at, at == count);
             corpus.things.push(thing);
         }
+        corpus.outputs = Output::some(corpus.public(), &mut dice);
         corpus
     }
 
@@ -167,13 +214,13 @@ impl Corpus {
         let mut hasher = BlobHasher::new(Vec::new());
         hasher.update(&bytes).unwrap();
         let (blob, outboard) = hasher.finish().unwrap();
-        let nar_hash = Sha256::of(&bytes);
         let root = *blob.root();
         let content = Content {
             blob,
+            nar_hash: Sha256::of(&bytes),
+            masked: Sha256::of(&root),
             bytes,
             outboard,
-            nar_hash,
         };
         self.contents.insert(root, content);
         root
@@ -206,11 +253,17 @@ impl Corpus {
     ) -> PathInfo {
         let content = &self.contents[&root];
         let name = StorePathName::new(&format!("thing-{at}")).unwrap();
-        let address = ContentAddress::new(ContentAddressMethod::Nar, Hash::from(content.nar_hash));
+        let refers_to_itself = dice.percent(50);
+        let hash = if refers_to_itself {
+            content.masked
+        } else {
+            content.nar_hash
+        };
+        let address = ContentAddress::new(ContentAddressMethod::Nar, Hash::from(hash));
         let address = address.unwrap();
         let references = References {
             others: others.clone(),
-            self_reference: false,
+            self_reference: refers_to_itself,
         };
         let path = if is_addressed {
             dir().fixed_path(&name, &address, &references).unwrap()
@@ -221,11 +274,12 @@ impl Corpus {
         info.references = others;
         if is_addressed {
             info.content_address = Some(address);
-        } else if dice.percent(30) {
+        }
+        if refers_to_itself {
             info.references.insert(info.path.clone());
         }
         if !is_private && !is_addressed {
-            info.sign(&dir(), &key(CACHES[0])).unwrap();
+            info.sign(&dir(), key(CACHES[0])).unwrap();
         }
         info
     }

@@ -5,15 +5,15 @@ use nix_remote::peers::{
     announcement::{
         Announcement, DecodeError, Kind, PROVIDER_KEY_BYTES, Signers, VerifyError, provider_key,
     },
-    lookup::{Question, QuestionId},
+    lookup::Question,
 };
 
 use crate::{
-    corpus::dir,
+    corpus::{Root, dir},
     dice::ms,
-    disk::{Kept, Published},
+    disk::Kept,
     lies::{self, Lie},
-    network::Message,
+    network::{Asker, Message},
     world::{Event, World},
 };
 
@@ -67,27 +67,46 @@ impl World {
         let peer = &self.peers[node as usize];
         if peer.is_up {
             let life = peer.life;
-            let published: Vec<_> = peer.disk.published.values().cloned().collect();
-            for one in published {
-                self.publish(node, life, &one);
+            let published = peer.disk.published.clone();
+            let provided = peer.disk.provided.clone();
+            for (key, value) in published {
+                self.publish(node, life, &key, &value);
+            }
+            for root in provided {
+                self.provide(node, life, &root);
             }
         }
-        self.at(self.now + ms(15_000), Event::Republish(node));
+        self.at(self.now + ms(25_000), Event::Republish(node));
     }
 
-    pub(crate) fn publish(&mut self, node: u32, life: u32, one: &Published) {
-        for keeper in self.keepers(&one.key) {
-            let put = Message::Put(one.key.clone(), one.value.clone(), None);
+    pub(crate) fn publish(&mut self, node: u32, life: u32, key: &[u8], value: &[u8]) {
+        for keeper in self.keepers(key) {
+            let put = Message::Put(key.to_vec(), value.to_vec(), None);
             self.send(node, keeper, life, put);
         }
-        self.provide(node, life, &one.provider_key);
     }
 
     /// Says that a node has an archive.
-    pub(crate) fn provide(&mut self, node: u32, life: u32, key: &[u8]) {
-        for keeper in self.keepers(key) {
-            self.send(node, keeper, life, Message::Provide(key.to_vec()));
+    pub(crate) fn provide(&mut self, node: u32, life: u32, root: &Root) {
+        let key = provider_key(root).to_vec();
+        for keeper in self.keepers(&key) {
+            self.send(node, keeper, life, Message::Provide(key.clone()));
         }
+    }
+
+    /// Says that a node has an archive, and says so again from time to time.
+    pub(crate) fn provide_own(&mut self, node: u32, root: &Root) {
+        let peer = &mut self.peers[node as usize];
+        peer.disk.provided.insert(*root);
+        let life = peer.life;
+        self.provide(node, life, root);
+    }
+
+    /// Keeps what another one announced, so that it is found when that one has gone.
+    pub(crate) fn keep(&mut self, node: u32, announcement: &Announcement) {
+        let (key, value) = (announcement.key().to_bytes(), announcement.as_bytes());
+        self.on_put(node, key, value.to_vec(), None);
+        self.counts.add("words of others kept");
     }
 
     /// Keeps a record for others, if it is believed and not older than what is there.
@@ -130,7 +149,7 @@ impl World {
             (Lie::Expired, Refused::Verify(VerifyError::Expired { .. })) => true,
             (Lie::Early, Refused::Verify(VerifyError::NotYetIssued { .. })) => true,
             (Lie::Expired | Lie::Early, _) => false,
-            (Lie::Replayed | Lie::FalseRoot, refused) => matches!(refused, Refused::Older),
+            (lie, refused) if lie.is_well_signed() => matches!(refused, Refused::Older),
             _ => true,
         };
         assert!(is_due, "{}: {lie:?} is {refused:?}", self.name());
@@ -150,37 +169,37 @@ impl World {
         from: u32,
         node: u32,
         life: u32,
-        id: QuestionId,
-        question: Question,
+        asker: Asker,
+        question: &Question,
     ) {
         let lies = self.peers[node as usize].is_liar();
         let answer = if lies {
-            self.false_answer(node, id, &question)
+            self.false_answer(node, asker, question)
         } else {
-            self.true_answer(node, id, &question)
+            self.true_answer(node, asker, question)
         };
         if let Some(answer) = answer {
             self.send(node, from, life, answer);
         }
     }
 
-    fn true_answer(&self, node: u32, id: QuestionId, question: &Question) -> Option<Message> {
+    fn true_answer(&self, node: u32, asker: Asker, question: &Question) -> Option<Message> {
         let (disk, key) = (&self.peers[node as usize].disk, key_of(question));
         Some(match question {
             Question::Record(_) => {
                 let kept = disk.records.get(&key);
                 let kept = kept.map(|kept| (kept.value.clone(), None));
-                Message::Records(id, kept.into_iter().collect())
+                Message::Records(asker, kept.into_iter().collect())
             }
             Question::Providers(_) => {
                 let providers = disk.providers.get(&key).into_iter().flatten();
                 let providers = providers.take(PROVIDERS_NAMED_MAX);
-                Message::Providers(id, providers.copied().collect())
+                Message::Providers(asker, providers.copied().collect())
             }
         })
     }
 
-    fn false_answer(&mut self, node: u32, id: QuestionId, question: &Question) -> Option<Message> {
+    fn false_answer(&mut self, node: u32, asker: Asker, question: &Question) -> Option<Message> {
         if self.dice.percent(20) {
             return None;
         }
@@ -188,7 +207,7 @@ impl World {
         match question {
             Question::Record(key) => {
                 let records = lies::records(self.corpus, key, &mut self.dice, unix);
-                Some(Message::Records(id, records))
+                Some(Message::Records(asker, records))
             }
             Question::Providers(_) => {
                 self.counts.add("false providers");
@@ -196,7 +215,7 @@ impl World {
                 let count = self.dice.pick(&[0, 5, FALSE_PROVIDERS_MAX]);
                 let anybody = self.dice.below(self.peers.len() as u64) as u32;
                 let providers = (nobody..nobody + count).chain([anybody]);
-                Some(Message::Providers(id, providers.collect()))
+                Some(Message::Providers(asker, providers.collect()))
             }
         }
     }

@@ -16,14 +16,6 @@ pub(crate) struct Kept {
     pub(crate) value: Vec<u8>,
 }
 
-/// What a node publishes: a record, and the key under which it says that it has the archive.
-#[derive(Debug, Clone)]
-pub(crate) struct Published {
-    pub(crate) key: Vec<u8>,
-    pub(crate) value: Vec<u8>,
-    pub(crate) provider_key: Vec<u8>,
-}
-
 /// An archive of which some groups are there.
 #[derive(Debug)]
 pub(crate) struct Part {
@@ -37,12 +29,16 @@ pub(crate) struct Part {
 pub(crate) struct Disk {
     /// The store: what is known of each object, and the archive that it was made of.
     pub(crate) store: BTreeMap<StorePath, (PathInfo, Root)>,
-    /// Archives that are whole.
+    /// Archives that are whole, in files.
     pub(crate) whole: BTreeSet<Root>,
+    /// The objects of the store whose archives are shared.
+    pub(crate) shared: BTreeMap<StorePath, Root>,
     pub(crate) parts: BTreeMap<Root, Part>,
     pub(crate) records: BTreeMap<Vec<u8>, Kept>,
     pub(crate) providers: BTreeMap<Vec<u8>, BTreeSet<u32>>,
-    pub(crate) published: BTreeMap<Vec<u8>, Published>,
+    /// What it announces, and which archives it says to have.
+    pub(crate) published: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) provided: BTreeSet<Root>,
 }
 
 impl Part {

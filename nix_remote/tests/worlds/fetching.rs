@@ -1,85 +1,111 @@
-//! Closures on their way into a store, and the downloads that they need, as a node does them.
+//! Closures on their way into a store, as a node does them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use nix_core::{hash::Sha256, store_path::StorePath};
 use nix_remote::peers::{
-    lookup::{Closure, Found, Step},
-    transfer::{
-        Blob, DOWNLOAD_RESPONSE_BYTES_MAX, Download, Failure, Output, Request, RequestId, Response,
-        Stall,
-    },
+    lookup::{Archive, Closure, Found, Step, Subject},
+    transfer::Blob,
 };
 
 use crate::{
     corpus::Root,
     dice::ms,
-    network::Message,
-    peer::{Active, CLOSURES, Job, Wanted},
+    downloading::Queued,
+    peer::{CLOSURES, JOBS_MAX, Job, Source},
     world::{Done, World},
 };
 
 /// After how many milliseconds a node tries again to have what it wants.
-const RETRY_MS: u64 = 3000;
+const RETRY_MS: u64 = 5000;
+
+/// Why an archive cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Nobody sends it.
+    Stalled,
+    /// It has another hash than was announced.
+    NarHash,
+    /// The store does not take it.
+    Refused,
+    /// It cannot be a blob.
+    Size,
+}
 
 impl World {
-    /// Lets the closure of a node go as far as it can; returns whether that was anywhere.
-    pub(crate) fn drive_closure(&mut self, node: u32) -> bool {
-        let now = self.now;
-        let peer = &mut self.peers[node as usize];
-        let is_due = peer.is_honest() && peer.mind.retry_at <= now && !peer.has_all_it_wants();
-        if peer.mind.job.is_none() && is_due {
-            peer.mind.jobs += 1;
-            let closure = Closure::new(peer.wants.iter().cloned(), CLOSURES).unwrap();
-            peer.mind.job = Some(Job {
-                number: peer.mind.jobs,
-                closure,
-                found: BTreeMap::new(),
-            });
-        }
+    /// Lets the closures of a node go as far as they can; returns whether that was anywhere.
+    pub(crate) fn drive_closures(&mut self, node: u32) -> bool {
+        self.begin_jobs(node);
         let mut steps = 0;
-        while let Some(job) = &mut self.mind(node).job {
-            match job.closure.next_step() {
-                Ok(Some(step)) => self.step(node, step),
-                Ok(None) if job.closure.is_done() => {
-                    let failed = job.closure.failed_paths().count();
-                    self.end_job(node, if failed > 0 { "given up" } else { "had" });
+        let jobs: Vec<_> = self.mind(node).jobs.keys().copied().collect();
+        for id in jobs {
+            while let Some(job) = self.mind(node).jobs.get_mut(&id) {
+                match job.closure.next_step() {
+                    Ok(Some(step)) => self.step(node, id, step),
+                    Ok(None) if job.closure.is_done() => {
+                        let failed = job.closure.failed_paths().count();
+                        let how = ["closures had", "closures given up"];
+                        self.end_job(node, id, how[usize::from(failed > 0)]);
+                    }
+                    Ok(None) => break,
+                    Err(_) => self.end_job(node, id, "closures not resolved"),
                 }
-                Ok(None) => break,
-                Err(_) => self.end_job(node, "not resolved"),
+                steps += 1;
             }
-            steps += 1;
         }
         steps > 0
     }
 
-    fn end_job(&mut self, node: u32, how: &str) {
-        let retry_at = self.now + ms(RETRY_MS);
-        let mind = self.mind(node);
-        mind.job = None;
-        mind.retry_at = retry_at;
-        self.counts.add(match how {
-            "had" => "closures had",
-            "given up" => "closures given up",
-            _ => "closures not resolved",
-        });
+    fn begin_jobs(&mut self, node: u32) {
+        let now = self.now;
+        let peer = &self.peers[node as usize];
+        let room = JOBS_MAX.saturating_sub(peer.mind.jobs.len());
+        let retry_at = &peer.mind.retry_at;
+        let is_due = |path: &&StorePath| retry_at.get(*path).is_none_or(|at| *at <= now);
+        let due = peer.idle_wants().filter(is_due).take(room);
+        let due: Vec<_> = due.filter(|_| peer.is_honest()).cloned().collect();
+        for root in due {
+            let mind = self.mind(node);
+            mind.next_job += 1;
+            let job = Job {
+                closure: Closure::new([root.clone()], CLOSURES).unwrap(),
+                root,
+                wanted: BTreeMap::new(),
+                added: BTreeMap::new(),
+            };
+            mind.jobs.insert(mind.next_job, job);
+        }
     }
 
-    fn step(&mut self, node: u32, step: Step) {
-        let (later, number) = (self.dice.below(8), self.mind(node).jobs);
+    fn end_job(&mut self, node: u32, id: u64, how: &'static str) {
+        let retry_at = self.now + ms(RETRY_MS);
+        let mind = self.mind(node);
+        if let Some(job) = mind.jobs.remove(&id) {
+            mind.retry_at.insert(job.root, retry_at);
+        }
+        self.counts.add(how);
+    }
+
+    fn step(&mut self, node: u32, id: u64, step: Step) {
+        let later = self.dice.below(8);
         let done = match step {
-            Step::Resolve(path) => Done::Checked(number, path),
-            Step::Add(path) => Done::Added(number, path),
-            Step::Fetch(path) => return self.begin(node, &path),
+            Step::Resolve(path) => Done::Checked(id, path),
+            Step::Add(path) => Done::Added(id, path),
+            Step::Fetch(path) => return self.begin(node, id, &path),
         };
         self.disk_done(node, later, done);
     }
 
+    fn job(&mut self, node: u32, id: u64) -> Option<&mut Job> {
+        self.mind(node).jobs.get_mut(&id)
+    }
+
     /// Takes note that the store was asked for a path.
-    pub(crate) fn on_checked(&mut self, node: u32, number: u64, path: &StorePath) {
+    pub(crate) fn on_checked(&mut self, node: u32, id: u64, path: &StorePath) {
         let is_present = self.peers[node as usize].disk.store.contains_key(path);
-        let is_looked_up = !is_present && self.find(node, path);
-        let Some(job) = self.job(node, number) else {
+        let subject = Subject::Path(path.clone());
+        let is_looked_up = !is_present && self.find(node, subject, Some(id));
+        let Some(job) = self.job(node, id) else {
             return;
         };
         if is_present {
@@ -89,254 +115,183 @@ impl World {
         }
     }
 
-    pub(crate) fn on_found(&mut self, node: u32, path: &StorePath, found: Option<Found<u32>>) {
-        let Some(job) = &mut self.mind(node).job else {
+    pub(crate) fn on_found(
+        &mut self,
+        node: u32,
+        id: u64,
+        path: &StorePath,
+        found: Option<&Found<u32>>,
+    ) {
+        let Some(job) = self.job(node, id) else {
             return;
         };
-        let wanted = found.and_then(|found| {
-            Some(Wanted {
-                info: found.path_info()?,
-                root: found.object().blake3_root,
-                providers: found.providers().copied().collect(),
-            })
-        });
-        let Some(wanted) = wanted else {
+        let archives = found.map(|found| VecDeque::from(found.archives()));
+        let archives = archives.unwrap_or_default();
+        let Some(best) = archives.front() else {
             return job.closure.unresolved(path);
         };
-        let missing = job.closure.missing(path, wanted.info.references.clone());
-        job.found.insert(path.clone(), wanted);
+        let missing = job.closure.missing(path, best.info.references.clone());
+        job.wanted.insert(path.clone(), archives);
         if missing.is_err() {
-            self.end_job(node, "not resolved");
+            self.end_job(node, id, "closures not resolved");
         }
+    }
+
+    /// The archive that a closure wants of a path now.
+    fn wanted(&self, node: u32, id: u64, path: &StorePath) -> Option<&Archive<u32>> {
+        let job = self.peers[node as usize].mind.jobs.get(&id)?;
+        job.wanted.get(path)?.front()
     }
 
     /// Begins to download an archive, unless it is there or being downloaded.
-    fn begin(&mut self, node: u32, path: &StorePath) {
-        let peer = &mut self.peers[node as usize];
-        let job = peer.mind.job.as_mut().unwrap();
-        let wanted = job.found[path].clone();
-        let waiter = (job.number, path.clone());
-        if peer.disk.whole.contains(&wanted.root) {
+    fn begin(&mut self, node: u32, id: u64, path: &StorePath) {
+        let Some(archive) = self.wanted(node, id, path).cloned() else {
+            panic!("{}: nothing is wanted of {path}", self.name());
+        };
+        let source = self.peers[node as usize].source(&archive.root);
+        let is_whole = matches!(source, Some(Source::File | Source::Object(_)));
+        let Some(job) = self.job(node, id) else {
+            return;
+        };
+        if is_whole || job.added.contains_key(&archive.root) {
             return job.closure.fetched(path);
         }
-        if let Some(active) = peer.mind.downloads.get_mut(&wanted.root) {
-            return active.waiters.push(waiter);
+        match Blob::new(archive.root, archive.info.nar_size) {
+            Ok(blob) => self.download(
+                node,
+                Queued {
+                    blob,
+                    nar_hash: archive.info.nar_hash,
+                    providers: archive.providers,
+                    waiters: vec![(id, path.clone())],
+                },
+            ),
+            Err(_) => self.retry(node, id, path, Trouble::Size),
         }
-        let Ok(blob) = Blob::new(wanted.root, wanted.info.nar_size) else {
-            return job.closure.failed(path);
-        };
-        let active = Active {
-            blob,
-            nar_hash: wanted.info.nar_hash,
-            providers: wanted.providers,
-            download: None,
-            waiters: vec![waiter],
-            in_flight: BTreeMap::new(),
-            written: 0,
-        };
-        peer.mind.downloads.insert(wanted.root, active);
-        let later = self.dice.below(8);
-        self.disk_done(node, later, Done::Opened(wanted.root));
     }
 
-    /// Begins with what was committed.
-    pub(crate) fn on_opened(&mut self, node: u32, root: &Root) {
-        let (now, seed) = (self.now, self.seed ^ u64::from(node));
-        let peer = &mut self.peers[node as usize];
-        let Some(active) = peer.mind.downloads.get_mut(root) else {
+    /// Tries the next archive that an object may have, or gives the object up.
+    fn retry(&mut self, node: u32, id: u64, path: &StorePath, trouble: Trouble) {
+        let Some(job) = self.job(node, id) else {
             return;
         };
-        let held = peer.disk.open(active.blob).held();
-        if !held.is_empty() {
-            self.counts.add("downloads resumed");
-        }
-        let mut download = Download::resume(active.blob, held, seed, now).unwrap();
-        let banned = &peer.mind.banned;
-        let others = active.providers.iter().filter(|name| **name != node);
-        for name in others.filter(|name| !banned.contains(name)) {
-            download.add_peer(*name, now);
-        }
-        active.download = Some(download);
-    }
-
-    /// Does what the downloads of a node say; returns whether that was anything.
-    pub(crate) fn drive_downloads(&mut self, node: u32) -> bool {
-        let mut outputs = 0;
-        let roots: Vec<_> = self.mind(node).downloads.keys().copied().collect();
-        for root in roots {
-            while let Some(output) = self.poll(node, &root) {
-                outputs += 1;
-                assert!(outputs < 10_000, "{}: no end of outputs", self.name());
-                self.do_output(node, root, output);
-                self.check_download(node, &root);
-            }
-        }
-        outputs > 0
-    }
-
-    fn poll(&mut self, node: u32, root: &Root) -> Option<Output<u32>> {
-        let now = self.now;
-        let active = self.mind(node).downloads.get_mut(root)?;
-        active.download.as_mut()?.poll(now)
-    }
-
-    fn active(&mut self, node: u32, root: &Root) -> &mut Active {
-        self.mind(node).downloads.get_mut(root).unwrap()
-    }
-
-    fn do_output(&mut self, node: u32, root: Root, output: Output<u32>) {
-        match output {
-            Output::Send { peer, id, request } => self.request(node, root, peer, id, request),
-            Output::Cancel { id, .. } => {
-                self.active(node, &root).in_flight.remove(&id);
-                let requests = &mut self.mind(node).requests;
-                requests.retain(|_, request| *request != (root, id));
-            }
-            Output::Write {
-                offset,
-                bytes,
-                outboard,
-            } => self.write(node, &root, offset as usize, &bytes, &outboard),
-            Output::Commit { held } => {
-                let disk = &mut self.peers[node as usize].disk;
-                let part = disk.parts.get_mut(&root).unwrap();
-                let is_there = part.has(&held, &self.corpus.contents[&root].bytes);
-                part.commit(held);
-                assert!(is_there, "{}: commits what is not there", self.name());
-                self.counts.add("commits");
-            }
-            Output::Ban { peer, why } => self.ban(node, peer, &why),
-            Output::Finished => {
-                let later = self.dice.below(8);
-                self.disk_done(node, later, Done::Finished(root));
-            }
-            Output::Stalled(stall) => {
-                self.counts.add(match stall {
-                    Stall::NoPeer => "stalls without a peer",
-                    Stall::NothingHeld => "stalls where nobody has it",
-                    Stall::OtherSize { .. } => "stalls of another size",
-                    _ => "stalls without progress",
-                });
-                self.on_fetched(node, &root, false);
-            }
-        }
-    }
-
-    fn request(&mut self, node: u32, root: Root, to: u32, id: RequestId, request: Request) {
-        let bytes = match request {
-            Request::Get { range, .. } => self.active(node, &root).blob.bytes_of(range),
-            Request::Have { .. } => 0,
-        };
-        let mind = self.mind(node);
-        let is_banned = mind.banned.contains(&to);
-        let active = mind.downloads.get_mut(&root).unwrap();
-        active.in_flight.insert(id, (to, bytes));
-        self.requests += 1;
-        let (number, life) = (self.requests, self.peers[node as usize].life);
-        self.mind(node).requests.insert(number, (root, id));
-        if is_banned {
-            // Whoever is banned is not sent anything: there is no connection.
-            return self.lose(node, to, life, &Message::Request(number, request));
-        }
-        self.send(node, to, life, Message::Request(number, request));
-    }
-
-    pub(crate) fn on_response(&mut self, from: u32, node: u32, number: u64, bytes: Vec<u8>) {
-        let now = self.now;
-        if self.mind(node).banned.contains(&from) {
-            return;
-        }
-        let Some((root, id)) = self.mind(node).requests.remove(&number) else {
-            return self.counts.add("answers that come too late");
-        };
-        let active = self.active(node, &root);
-        active.in_flight.remove(&id);
-        let Some(download) = &mut active.download else {
+        let Some(archives) = job.wanted.get_mut(path) else {
             return;
         };
-        let wasted = download.counts().wasted_bytes;
-        match Response::decode(bytes) {
-            Ok(response) => download.on_response(&from, id, response, now),
-            Err(_) => download.on_failure(&from, id, Failure::Malformed, now),
-        }
-        let wasted = download.counts().wasted_bytes - wasted;
-        let limit = DOWNLOAD_RESPONSE_BYTES_MAX as u64;
-        assert!(wasted <= limit, "{}: {wasted} bytes wasted", self.name());
-        self.check_download(node, &root);
-    }
-
-    pub(crate) fn on_failed(&mut self, peer: u32, node: u32, number: u64) {
-        let now = self.now;
-        let Some((root, id)) = self.mind(node).requests.remove(&number) else {
-            return;
-        };
-        let active = self.active(node, &root);
-        active.in_flight.remove(&id);
-        if let Some(download) = &mut active.download {
-            download.on_failure(&peer, id, Failure::Lost, now);
-        }
-    }
-
-    /// Checks the hash of an archive of which all groups are there.
-    pub(crate) fn on_finished(&mut self, node: u32, root: &Root) {
-        let peer = &mut self.peers[node as usize];
-        let Some(active) = peer.mind.downloads.get(root) else {
-            return;
-        };
-        let part = peer.disk.parts.remove(root).unwrap();
-        let (announced, truth) = (active.nar_hash, &self.corpus.contents[root]);
-        let is_whole = part.bytes == truth.bytes && part.outboard == truth.outboard;
-        assert!(is_whole, "{}: not the bytes of the root", self.name());
-        let is_announced = Sha256::of(&part.bytes) == announced;
-        assert_eq!(is_announced, truth.nar_hash == announced);
-        if is_announced {
-            peer.disk.whole.insert(*root);
-            peer.share(truth.blob);
-            self.counts.add("downloads");
+        if archives.len() > 1 {
+            archives.pop_front();
+            self.counts.add(match trouble {
+                Trouble::Stalled => "other archives of those that stalled",
+                Trouble::NarHash => "other archives of those with another hash",
+                Trouble::Refused => "other archives of those that were refused",
+                Trouble::Size => "other archives of those too large",
+            });
+            self.begin(node, id, path);
         } else {
-            self.counts.add("archives with another hash");
+            job.closure.failed(path);
         }
-        self.on_fetched(node, root, is_announced);
     }
 
-    /// Takes note that an archive is there, or cannot be had.
-    fn on_fetched(&mut self, node: u32, root: &Root, is_there: bool) {
-        let now = self.now;
-        let mind = self.mind(node);
-        let active = mind.downloads.remove(root).unwrap();
-        mind.requests.retain(|_, (of, _)| of != root);
-        if !is_there {
-            mind.lookups.set_aside(*root, now);
-            self.aside[node as usize].insert(*root, now);
-        }
-        for (number, path) in active.waiters {
-            let Some(job) = self.job(node, number) else {
+    /// Takes note that a download has ended, for all who wait for it.
+    pub(crate) fn downloaded(
+        &mut self,
+        node: u32,
+        wanted: (Blob, Sha256),
+        waiters: Vec<(u64, StorePath)>,
+        result: Result<(), Trouble>,
+    ) {
+        for (id, path) in waiters {
+            let Some(archive) = self.wanted(node, id, &path) else {
                 continue;
             };
-            if is_there {
-                job.closure.fetched(&path);
-            } else {
-                job.closure.failed(&path);
+            let is_same = archive.info.nar_size == wanted.0.size();
+            let is_same = is_same && archive.info.nar_hash == wanted.1;
+            match result {
+                Ok(()) => self.job(node, id).unwrap().closure.fetched(&path),
+                Err(trouble) if is_same => self.retry(node, id, &path, trouble),
+                Err(_) => {
+                    self.counts.add("downloads that others wanted otherwise");
+                    self.begin(node, id, &path);
+                }
             }
         }
     }
 
-    /// Takes note that an object can be added to the store.
-    pub(crate) fn on_added(&mut self, node: u32, number: u64, path: &StorePath) {
-        let Some(job) = self.job(node, number) else {
+    /// Adds an object whose archive is there to the store, which judges it once more.
+    pub(crate) fn on_added(&mut self, node: u32, id: u64, path: &StorePath) {
+        let Some(archive) = self.wanted(node, id, path).cloned() else {
             return;
         };
-        let wanted = job.found[path].clone();
+        let root = archive.root;
+        let has_twin = self.mind(node).jobs[&id].added.contains_key(&root);
+        let peer = &self.peers[node as usize];
+        let has_twin = has_twin || matches!(peer.source(&root), Some(Source::Object(_)));
+        if !has_twin && !peer.disk.whole.contains(&root) {
+            // Another closure has added an object meanwhile that was announced with this archive.
+            self.counts.add("archives taken by others");
+            return self.job(node, id).unwrap().closure.failed(path);
+        }
+        let is_new = !peer.disk.store.contains_key(path);
+        if is_new && !self.corpus.contents[&root].is_of(&archive.info) {
+            return self.on_refused(node, id, path, &root);
+        }
+        if is_new {
+            self.add(node, &archive);
+        }
+        let is_of_store = self.share_fetched(node, path, &archive);
+        let job = self.job(node, id).unwrap();
+        job.wanted.remove(path);
         job.closure.added(path);
-        self.add(node, wanted);
-        if self.dice.percent(50) {
-            self.announce(node, path);
+        if is_of_store {
+            job.added.insert(root, path.clone());
         }
     }
 
-    /// The closure with this number, if it has not ended.
-    fn job(&mut self, node: u32, number: u64) -> Option<&mut Job> {
-        let job = self.mind(node).job.as_mut();
-        job.filter(|job| job.number == number)
+    /// Shares what was fetched, and says so, unless the store had the path by then with another
+    /// archive; returns whether it is so.
+    fn share_fetched(&mut self, node: u32, path: &StorePath, archive: &Archive<u32>) -> bool {
+        let (corpus, root) = (self.corpus, archive.root);
+        let peer = &mut self.peers[node as usize];
+        let is_of_store = peer.disk.store[path].1 == root;
+        peer.disk.whole.remove(&root);
+        if is_of_store {
+            peer.share(corpus, path, &root);
+        }
+        peer.drop_file(&root);
+        if is_of_store {
+            self.provide_own(node, &root);
+            self.keep(node, &archive.announcement);
+            if self.dice.percent(50) {
+                self.announce(node, path);
+            }
+        }
+        is_of_store
+    }
+
+    /// Keeps nothing of an archive that was announced for a path of other contents, and tries the
+    /// next one.
+    fn on_refused(&mut self, node: u32, id: u64, path: &StorePath, root: &Root) {
+        self.counts.add("archives refused by a store");
+        let now = self.now;
+        self.job(node, id).unwrap().closure.refused(path);
+        self.set_aside(node, root, now);
+        if !self.is_wanted(node, root, (id, path)) {
+            let peer = &mut self.peers[node as usize];
+            peer.disk.whole.remove(root);
+            peer.drop_file(root);
+        }
+        self.retry(node, id, path, Trouble::Refused);
+    }
+
+    /// Whether an archive is wanted of another object, or of the same one next.
+    fn is_wanted(&self, node: u32, root: &Root, refused: (u64, &StorePath)) -> bool {
+        let jobs = self.peers[node as usize].mind.jobs.iter();
+        let mut wanted =
+            jobs.flat_map(|(id, job)| job.wanted.iter().map(move |(path, of)| ((*id, path), of)));
+        wanted.any(|(of, archives)| {
+            let place = usize::from(of == refused);
+            let archive = archives.get(place);
+            archive.is_some_and(|archive| archive.root == *root)
+        })
     }
 }

@@ -1,21 +1,42 @@
 //! Lookups by the DHT, as a node does them.
 
-use nix_core::store_path::StorePath;
-use nix_remote::peers::lookup::{
-    Begun, JUDGED_PER_QUESTION_MAX, LookupOutput, Outcome, Question, QuestionId, RecordError,
+use nix_core::hash::Sha256;
+use nix_remote::peers::{
+    announcement::Key,
+    lookup::{
+        Begun, JUDGED_PER_QUESTION_MAX, LookupOutput, Outcome, Question, QuestionId, RecordError,
+        Subject,
+    },
 };
 
 use crate::{
     dht::key_of,
     dice::ms,
     lies::{Lie, Told},
-    network::Message,
+    network::{Asker, Message},
     peer::{LOOKUPS, Query},
     world::{Event, World},
 };
 
 /// After how many milliseconds a question is over, whoever has answered.
-const QUERY_MS: u64 = 4000;
+pub(crate) const QUERY_MS: u64 = 4000;
+
+/// What records of one path or output have in common, whoever says something of it.
+pub(crate) fn place(key: &Key) -> Vec<u8> {
+    match key {
+        Key::PathInfo { path_digest, .. } | Key::ContentAddressed { path_digest } => {
+            path_digest.to_vec()
+        }
+        Key::Realisation { output, .. } => output.0.to_vec(),
+    }
+}
+
+fn place_of(subject: &Subject) -> Vec<u8> {
+    match subject {
+        Subject::Path(path) => path.digest().to_vec(),
+        Subject::Output(text) => Sha256::of(text.as_bytes()).0.to_vec(),
+    }
+}
 
 impl World {
     /// Does what the lookups of a node say; returns whether that was anything.
@@ -29,18 +50,24 @@ impl World {
                 LookupOutput::Cancel { id } => {
                     self.mind(node).queries.remove(&id);
                 }
-                LookupOutput::Done { path, outcome } => self.found(node, &path, outcome),
+                LookupOutput::Done { subject, outcome } => self.found(node, &subject, &outcome),
             }
         }
         outputs > 0
     }
 
-    /// Looks a path up for a closure; returns whether there will be an answer.
-    pub(crate) fn find(&mut self, node: u32, path: &StorePath) -> bool {
+    /// Looks something up, for a closure where it is a path; returns whether there will be an
+    /// answer.
+    pub(crate) fn find(&mut self, node: u32, subject: Subject, job: Option<u64>) -> bool {
         let now = self.now;
-        let begun = self.mind(node).lookups.find(path, now);
-        if begun == Begun::Started {
-            self.mind(node).since.insert(path.clone(), now);
+        let mind = self.mind(node);
+        let begun = mind.lookups.find(subject.clone(), now);
+        let is_begun = matches!(begun, Begun::Started | Begun::Joined);
+        if is_begun {
+            let (since, jobs) = mind.waiting.entry(subject).or_default();
+            // One that has just ended, and of which nobody was told yet, may be there too.
+            since.extend((begun == Begun::Started).then_some(now));
+            jobs.extend(job);
         }
         match begun {
             Begun::Started => self.counts.add("lookups"),
@@ -48,7 +75,7 @@ impl World {
             Begun::KnownAbsent => self.counts.add("lookups spared"),
             Begun::Full => self.counts.add("lookups refused"),
         }
-        matches!(begun, Begun::Started | Begun::Joined)
+        is_begun
     }
 
     fn ask(&mut self, node: u32, id: QuestionId, question: Question) {
@@ -63,7 +90,12 @@ impl World {
         let life = self.peers[node as usize].life;
         self.at(self.now + ms(QUERY_MS), Event::QueryOver { node, life, id });
         for keeper in keepers {
-            self.send(node, keeper, life, Message::Find(id, question));
+            self.send(
+                node,
+                keeper,
+                life,
+                Message::Find(Asker::Lookup(id), question),
+            );
         }
     }
 
@@ -136,24 +168,38 @@ impl World {
         }
     }
 
-    fn found(&mut self, node: u32, path: &StorePath, outcome: Outcome<u32>) {
-        let believed = self.mind(node).believed.remove(&path.digest());
+    fn found(&mut self, node: u32, subject: &Subject, outcome: &Outcome<u32>) {
+        let believed = self.mind(node).believed.remove(&place_of(subject));
         let believed = believed.unwrap_or_default();
-        let found = match outcome {
-            Outcome::Found(found) => Some(*found),
-            Outcome::Absent => {
-                self.counts.add("paths absent");
-                None
-            }
-            Outcome::Unanswered => {
-                self.counts.add("paths unanswered");
-                None
-            }
-        };
-        let since = self.mind(node).since.remove(path).unwrap();
+        let (since, jobs) = self.mind(node).waiting.get_mut(subject).unwrap();
+        let (since, jobs) = (since.pop_front().unwrap(), std::mem::take(jobs));
         let is_in_time = self.now <= since + LOOKUPS.deadline;
-        assert!(is_in_time, "{}: {path} took too long", self.name());
-        self.check_found(node, path, found.as_ref(), &believed, since);
-        self.on_found(node, path, found);
+        assert!(is_in_time, "{}: {subject} took too long", self.name());
+        match outcome {
+            Outcome::Found(_) | Outcome::Realised(_) => {}
+            Outcome::Absent => self.counts.add("subjects absent"),
+            Outcome::Unanswered => self.counts.add("subjects unanswered"),
+        }
+        match (subject, outcome) {
+            (Subject::Path(path), Outcome::Found(found)) => {
+                self.check_found(node, path, Some(found), &believed, since);
+                for job in jobs {
+                    self.on_found(node, job, path, Some(found));
+                }
+            }
+            (Subject::Path(path), Outcome::Absent | Outcome::Unanswered) => {
+                self.check_found(node, path, None, &believed, since);
+                for job in jobs {
+                    self.on_found(node, job, path, None);
+                }
+            }
+            (Subject::Output(text), Outcome::Realised(realised)) => {
+                self.on_realised(node, text, Some(realised), &believed);
+            }
+            (Subject::Output(text), Outcome::Absent | Outcome::Unanswered) => {
+                self.on_realised(node, text, None, &believed);
+            }
+            _ => panic!("{}: {subject} is of another kind", self.name()),
+        }
     }
 }

@@ -1,16 +1,16 @@
 //! What nodes say that is not true.
 
-use nix_core::{hash::Sha256, path_info::PathInfo};
+use nix_core::hash::Sha256;
 use nix_remote::peers::{
-    announcement::{
-        Announcement, ENVELOPE_BYTES_MAX, Key, Object, SIGNATURE_BYTES, SignerId, Statement,
-    },
-    transfer::{GROUP_LOG, RESPONSE_BYTES_MAX, Response},
+    announcement::{ENVELOPE_BYTES_MAX, Key, Object, SIGNATURE_BYTES, SignerId, Statement},
+    transfer::{RESPONSE_BYTES_MAX, Response},
 };
 
 use crate::{
     corpus::{CACHES, Corpus, GROUP, STRANGER, Thing, key, sign, term},
     dice::Dice,
+    outputs::Output,
+    peer::Word,
 };
 
 /// How many records come of a node that has no end of them.
@@ -39,10 +39,14 @@ pub(crate) enum Lie {
     Replayed,
     /// One whose content address leads to the path, and whose root to other bytes.
     FalseRoot,
+    /// One whose content address leads to the path, and whose hash is of other bytes than its root.
+    FalseHash,
+    /// One whose content address leads to the path, and that is of the archive of something else.
+    OtherArchive,
 }
 
 impl Lie {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Forged,
         Self::OtherKey,
         Self::Stranger,
@@ -53,11 +57,16 @@ impl Lie {
         Self::Garbage,
         Self::Replayed,
         Self::FalseRoot,
+        Self::FalseHash,
+        Self::OtherArchive,
     ];
 
     /// Whether nothing is wrong with a record itself.
     pub(crate) const fn is_well_signed(self) -> bool {
-        matches!(self, Self::Replayed | Self::FalseRoot)
+        matches!(
+            self,
+            Self::Replayed | Self::FalseRoot | Self::FalseHash | Self::OtherArchive
+        )
     }
 }
 
@@ -72,7 +81,13 @@ pub(crate) fn records(corpus: &Corpus, about: &Key, dice: &mut Dice, unix: u64) 
             path_digest,
         } => (*path_digest, Some(*signer)),
         Key::ContentAddressed { path_digest } => (*path_digest, None),
-        Key::Realisation { .. } => return Vec::new(),
+        Key::Realisation { signer, output } => {
+            let is_it = |one: &&Output| Sha256::of(one.text.as_bytes()) == *output;
+            let output = corpus.outputs.iter().find(is_it);
+            return output.map_or_else(Vec::new, |output| {
+                of_output(corpus, output, *signer, dice, unix)
+            });
+        }
     };
     let Some(thing) = corpus.of_digest(digest) else {
         return Vec::new();
@@ -86,6 +101,55 @@ pub(crate) fn records(corpus: &Corpus, about: &Key, dice: &mut Dice, unix: u64) 
     }
     let told = tell(corpus, thing, signer, lie, dice, unix);
     told.map(|bytes| (bytes, Some(lie))).into_iter().collect()
+}
+
+/// Makes lies about what a signer says of an output.
+fn of_output(
+    corpus: &Corpus,
+    output: &Output,
+    signer: SignerId,
+    dice: &mut Dice,
+    unix: u64,
+) -> Vec<Told> {
+    let cache = CACHES[0];
+    if signer != SignerId::of(&key(cache).public_key()) {
+        return Vec::new();
+    }
+    let says = |path, at, seed| {
+        let statement = output.says(path, CACHES[0]);
+        sign(&statement, term(at, at), seed).as_bytes().to_vec()
+    };
+    let truth = || says(&output.path, unix, cache);
+    let lies = [
+        Lie::Forged,
+        Lie::OtherKey,
+        Lie::Stranger,
+        Lie::Oversized,
+        Lie::Expired,
+        Lie::Early,
+    ];
+    let lie = dice.pick(&lies);
+    let bytes = match lie {
+        Lie::Forged => forge(truth(), dice),
+        Lie::OtherKey => {
+            let others = corpus.outputs.iter();
+            let mut others = others.filter(|other| other.text != output.text);
+            let other = others.next().unwrap();
+            let statement = other.says(&other.path, cache);
+            sign(&statement, term(unix, unix), cache)
+                .as_bytes()
+                .to_vec()
+        }
+        Lie::Stranger => says(&output.other, unix, STRANGER),
+        Lie::Oversized => {
+            let mut bytes = truth();
+            bytes.resize(ENVELOPE_BYTES_MAX + 1 + dice.below(100_000) as usize, 7);
+            bytes
+        }
+        Lie::Expired => says(&output.other, unix - 72 * 3600, cache),
+        _ => says(&output.other, unix + 24 * 3600, cache),
+    };
+    vec![(bytes, Some(lie))]
 }
 
 fn tell(
@@ -117,21 +181,41 @@ fn tell(
         Lie::Replayed if is_of_cache => thing.old.as_ref()?.as_bytes().to_vec(),
         Lie::Early if is_of_cache => {
             let tomorrow = unix + 24 * 3600;
-            let statement = thing.says(thing.info.nar_hash, thing.root);
+            let statement = thing.says(thing.truth());
             let early = sign(&statement, term(tomorrow, tomorrow), CACHES[0]);
             early.as_bytes().to_vec()
         }
-        Lie::OtherBytes if is_addressed => other_bytes(corpus, thing, unix),
-        Lie::FalseRoot if is_addressed => false_root(thing, unix).as_bytes().to_vec(),
+        Lie::OtherBytes if thing.is_addressed_by_nar_hash() && is_addressed => {
+            other_bytes(corpus, thing, unix)
+        }
+        Lie::FalseRoot if is_addressed => {
+            let other = dice.pick(&[thing.junk, corpus.poison]);
+            let size = corpus.contents[&other].blob.size();
+            address(thing, thing.object(thing.info.nar_hash, size, other), unix)
+        }
+        Lie::FalseHash if is_addressed && !thing.is_addressed_by_nar_hash() => {
+            let hash = corpus.contents[&thing.junk].nar_hash;
+            address(
+                thing,
+                thing.object(hash, thing.info.nar_size, thing.root),
+                unix,
+            )
+        }
+        Lie::OtherArchive if is_addressed && !thing.is_addressed_by_nar_hash() => {
+            let other = dice.pick(&[thing.junk, corpus.poison]);
+            let content = &corpus.contents[&other];
+            let object = thing.object(content.nar_hash, content.blob.size(), other);
+            address(thing, object, unix)
+        }
         _ => return None,
     };
     Some(bytes)
 }
 
-/// Under the key of a content-addressed path anybody may announce another root.
-fn false_root(thing: &Thing, unix: u64) -> Announcement {
-    let statement = thing.says(thing.info.nar_hash, thing.junk);
-    sign(&statement, term(u64::MAX, unix), STRANGER)
+/// Under the key of a content-addressed path anybody may announce another archive.
+fn address(thing: &Thing, object: Object, unix: u64) -> Vec<u8> {
+    let announcement = sign(&thing.says(object), term(u64::MAX, unix), STRANGER);
+    announcement.as_bytes().to_vec()
 }
 
 /// Speaks of what nobody vouches for, with a signature that holds.
@@ -150,7 +234,7 @@ fn other_bytes(corpus: &Corpus, thing: &Thing, unix: u64) -> Vec<u8> {
 }
 
 fn truth(thing: &Thing, is_addressed: bool, unix: u64) -> Vec<u8> {
-    let statement = thing.says(thing.info.nar_hash, thing.root);
+    let statement = thing.says(thing.truth());
     let seed = if is_addressed { STRANGER } else { CACHES[0] };
     sign(&statement, term(unix, unix), seed).as_bytes().to_vec()
 }
@@ -161,18 +245,16 @@ fn forge(mut bytes: Vec<u8>, dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
-/// What the equivocator says of a thing beside the truth: another archive, or the root of another
-/// archive than the hash is of.
-pub(crate) fn other_word(thing: &Thing, junk_hash: Sha256, is_consistent: bool) -> Statement {
-    if !is_consistent {
-        return thing.says(thing.info.nar_hash, thing.junk);
-    }
-    let info = PathInfo {
-        nar_hash: junk_hash,
-        signatures: [].into(),
-        ..thing.info.clone()
-    };
-    Statement::PathInfo(Object::new(&info, thing.junk, GROUP_LOG))
+/// What a traitor says of a thing.
+pub(crate) fn traitors_word(corpus: &Corpus, thing: &Thing, word: Word) -> Statement {
+    let (hash, size) = (thing.info.nar_hash, thing.info.nar_size);
+    let junk_hash = corpus.contents[&thing.junk].nar_hash;
+    Statement::PathInfo(match word {
+        Word::Archive => thing.object(junk_hash, size, thing.junk),
+        Word::Root => thing.object(hash, size, thing.junk),
+        Word::Hash => thing.object(junk_hash, size, thing.root),
+        Word::Size => thing.object(hash, size + GROUP as u64, thing.root),
+    })
 }
 
 /// Makes of a true response to a request one that is not.

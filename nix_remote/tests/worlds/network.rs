@@ -23,11 +23,18 @@ pub(crate) struct Faults {
     pub(crate) partitions: Vec<(Duration, Duration, u64)>,
 }
 
+/// What asks a question.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asker {
+    Lookup(QuestionId),
+    Download(u64),
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Message {
-    Find(QuestionId, Question),
-    Records(QuestionId, Vec<Told>),
-    Providers(QuestionId, Vec<u32>),
+    Find(Asker, Question),
+    Records(Asker, Vec<Told>),
+    Providers(Asker, Vec<u32>),
     Put(Vec<u8>, Vec<u8>, Option<Lie>),
     Provide(Vec<u8>),
     /// With the number of a request among all there are.
@@ -112,7 +119,7 @@ impl World {
             return self.lose(from, to, life, &message);
         }
         match message {
-            Message::Find(id, question) => self.on_find(from, to, life, id, question),
+            Message::Find(asker, question) => self.on_find(from, to, life, asker, &question),
             Message::Put(key, value, lie) => self.on_put(to, key, value, lie),
             Message::Provide(key) => self.on_provide(from, to, key),
             Message::Request(number, request) => {
@@ -123,8 +130,18 @@ impl World {
             {
                 self.counts.add("answers to who is no more");
             }
-            Message::Records(id, records) => self.on_records(from, to, id, &records),
-            Message::Providers(id, providers) => self.on_providers(from, to, id, providers),
+            Message::Records(Asker::Lookup(id), records) => {
+                self.on_records(from, to, id, &records);
+            }
+            Message::Records(Asker::Download(_), _) => {
+                panic!("{}: a download asks for records", self.name());
+            }
+            Message::Providers(Asker::Lookup(id), providers) => {
+                self.on_providers(from, to, id, providers);
+            }
+            Message::Providers(Asker::Download(ask), providers) => {
+                self.on_more_providers(from, to, ask, providers);
+            }
             Message::Response(number, bytes) => self.on_response(from, to, number, bytes),
         }
     }

@@ -1,20 +1,23 @@
 //! A node: its disk, which outlives it, and its machines, which do not.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
-use nix_core::{path_info::PathInfo, store_path::StorePath};
+use nix_core::store_path::StorePath;
 use nix_remote::peers::{
     announcement::Announcement,
-    lookup::{Closure, ClosureLimits, LookupLimits, Lookups, Question, QuestionId},
-    transfer::{Blob, Download, GroupSet, Limits, RequestId, Server},
+    lookup::{
+        Archive, Closure, ClosureLimits, LookupLimits, Lookups, Question, QuestionId, Subject,
+    },
+    transfer::{GroupSet, Limits, RequestId, Server},
 };
 
 use crate::{
     corpus::{Corpus, Root, TRUSTED, dir},
     disk::Disk,
+    downloading::{Active, Queued},
 };
 
 pub(crate) const LOOKUPS: LookupLimits = LookupLimits {
@@ -30,6 +33,10 @@ pub(crate) const CLOSURES: ClosureLimits = ClosureLimits {
     fetches_max: 3,
 };
 
+/// How many closures a node fetches at a time, and how many archives it downloads.
+pub(crate) const JOBS_MAX: usize = 2;
+pub(crate) const DOWNLOADS_MAX: usize = 3;
+
 const SERVING: Limits = Limits {
     bytes_per_second: 4 << 20,
     total_bytes_per_second: 0,
@@ -43,10 +50,25 @@ pub(crate) enum Role {
     Honest,
     /// Lies about records and providers, and about archives where the second is so.
     Liar(Manner),
-    /// Is trusted, and says two things of one path.
-    Equivocator {
-        is_consistent: bool,
+    /// Is trusted, and says of some paths what is not so; to every second one who keeps its word
+    /// the truth, where it has two faces.
+    Traitor {
+        word: Word,
+        has_two_faces: bool,
     },
+}
+
+/// What a traitor says of the archive of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// That it is another one.
+    Archive,
+    /// The root of another one.
+    Root,
+    /// The hash of another one.
+    Hash,
+    /// That it is longer.
+    Size,
 }
 
 /// How a liar serves what it says it has.
@@ -77,6 +99,9 @@ pub(crate) struct Peer {
     /// What it had from the beginning, and has a copy of elsewhere.
     pub(crate) backup: BTreeSet<StorePath>,
     pub(crate) wants: BTreeSet<StorePath>,
+    /// The outputs whose paths it wants to know, and those that it does.
+    pub(crate) outputs: BTreeSet<String>,
+    pub(crate) realised: BTreeSet<String>,
     pub(crate) disk: Disk,
     pub(crate) mind: Mind,
 }
@@ -86,18 +111,38 @@ pub(crate) struct Peer {
 pub(crate) struct Mind {
     pub(crate) lookups: Lookups<u32>,
     pub(crate) queries: BTreeMap<QuestionId, Query>,
-    /// Since when each path is looked up.
-    pub(crate) since: BTreeMap<StorePath, Duration>,
-    /// What was believed of each path that is looked up.
-    pub(crate) believed: BTreeMap<[u8; 20], Vec<Announcement>>,
+    /// What is looked up, since when, and the closures that wait for it.
+    pub(crate) waiting: BTreeMap<Subject, (VecDeque<Duration>, Vec<u64>)>,
+    /// What was believed of all that is looked up, by [`place`](crate::finding::place).
+    pub(crate) believed: BTreeMap<Vec<u8>, Vec<Announcement>>,
+    pub(crate) outputs_at: Duration,
     pub(crate) server: Server<u32>,
-    pub(crate) job: Option<Job>,
-    pub(crate) jobs: u64,
-    pub(crate) retry_at: Duration,
+    /// Where the bytes are of archives in files.
+    pub(crate) files: BTreeMap<Root, Source>,
+    pub(crate) jobs: BTreeMap<u64, Job>,
+    pub(crate) next_job: u64,
+    /// Since when each path may be fetched again.
+    pub(crate) retry_at: BTreeMap<StorePath, Duration>,
     pub(crate) downloads: BTreeMap<Root, Active>,
+    /// Downloads for which there is no room yet.
+    pub(crate) queued: VecDeque<Queued>,
+    /// The questions who has an archive that is downloaded, and who has not answered yet.
+    pub(crate) asking: BTreeMap<u64, (Root, BTreeSet<u32>)>,
+    pub(crate) next_ask: u64,
     /// The requests whose responses are waited for, by their numbers among all there are.
     pub(crate) requests: BTreeMap<u64, (Root, RequestId)>,
     pub(crate) banned: BTreeSet<u32>,
+}
+
+/// Where the bytes of an archive are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// In a file of which some groups are there.
+    Part,
+    /// In a file that is whole.
+    File,
+    /// In the store.
+    Object(StorePath),
 }
 
 /// A question to the DHT.
@@ -112,30 +157,12 @@ pub(crate) struct Query {
 /// A closure that is fetched.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(crate) number: u64,
+    pub(crate) root: StorePath,
     pub(crate) closure: Closure,
-    pub(crate) found: BTreeMap<StorePath, Wanted>,
-}
-
-/// An object that is missing.
-#[derive(Debug, Clone)]
-pub(crate) struct Wanted {
-    pub(crate) info: PathInfo,
-    pub(crate) root: Root,
-    pub(crate) providers: Vec<u32>,
-}
-
-/// A download and what waits for it.
-#[derive(Debug)]
-pub(crate) struct Active {
-    pub(crate) blob: Blob,
-    pub(crate) nar_hash: nix_core::hash::Sha256,
-    pub(crate) providers: Vec<u32>,
-    pub(crate) download: Option<Download<u32>>,
-    pub(crate) waiters: Vec<(u64, StorePath)>,
-    /// The bytes that each request may bring.
-    pub(crate) in_flight: BTreeMap<RequestId, (u32, u64)>,
-    pub(crate) written: u64,
+    /// What is missing: the archives that it may have, to be tried in turn. Never none.
+    pub(crate) wanted: BTreeMap<StorePath, VecDeque<Archive<u32>>>,
+    /// What was added, by the roots of its archive.
+    pub(crate) added: BTreeMap<Root, StorePath>,
 }
 
 impl Mind {
@@ -143,26 +170,21 @@ impl Mind {
         Self {
             lookups: Lookups::new(dir(), TRUSTED.clone(), LOOKUPS),
             queries: BTreeMap::new(),
-            since: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             believed: BTreeMap::new(),
+            outputs_at: now,
             server: Server::new(SERVING),
-            job: None,
-            jobs: 0,
-            retry_at: now,
+            files: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            next_job: 0,
+            retry_at: BTreeMap::new(),
             downloads: BTreeMap::new(),
+            queued: VecDeque::new(),
+            asking: BTreeMap::new(),
+            next_ask: 0,
             requests: BTreeMap::new(),
             banned: BTreeSet::new(),
         }
-    }
-}
-
-impl Active {
-    /// Takes note that there is no connection to a peer any more.
-    pub(crate) fn peer_gone(&mut self, peer: u32, now: Duration) {
-        if let Some(download) = &mut self.download {
-            download.peer_gone(&peer, now);
-        }
-        self.in_flight.retain(|_, (to, _)| *to != peer);
     }
 }
 
@@ -177,14 +199,32 @@ impl Peer {
 
     pub(crate) fn has_all_it_wants(&self) -> bool {
         let mut wants = self.wants.iter();
-        wants.all(|path| self.disk.store.contains_key(path))
+        wants.all(|path| self.disk.store.contains_key(path)) && self.realised == self.outputs
     }
 
-    /// Shares all of an archive.
-    pub(crate) fn share(&mut self, blob: Blob) {
-        let mut held = GroupSet::new(blob.groups());
-        (0..blob.groups()).for_each(|group| assert!(held.insert(group)));
-        assert!(self.mind.server.share(blob, held));
+    /// Shares an object of the store.
+    pub(crate) fn share(&mut self, corpus: &Corpus, path: &StorePath, root: &Root) {
+        let blob = corpus.contents[root].blob;
+        self.disk.shared.insert(path.clone(), *root);
+        let is_shared = self.mind.server.share(blob, GroupSet::full(blob.groups()));
+        assert!(is_shared);
+    }
+
+    /// Returns where the bytes of an archive are.
+    pub(crate) fn source(&self, root: &Root) -> Option<Source> {
+        let mut shared = self.disk.shared.iter();
+        match shared.find(|(_, of)| *of == root) {
+            Some((path, _)) => Some(Source::Object(path.clone())),
+            None => self.mind.files.get(root).cloned(),
+        }
+    }
+
+    /// Takes note that an archive is in no file any more.
+    pub(crate) fn drop_file(&mut self, root: &Root) {
+        self.mind.files.remove(root);
+        if self.source(root).is_none() {
+            self.mind.server.unshare(root);
+        }
     }
 
     /// Takes from the copy what it has from the beginning.
@@ -201,9 +241,10 @@ impl Peer {
         self.is_up = true;
         self.life += 1;
         self.mind = Mind::new(now);
-        let whole: Vec<_> = self.disk.whole.iter().copied().collect();
-        for root in whole {
-            self.share(corpus.contents[&root].blob);
+        let whole = self.disk.whole.iter().map(|root| (*root, Source::File));
+        self.mind.files.extend(whole);
+        for (path, root) in self.disk.shared.clone() {
+            self.share(corpus, &path, &root);
         }
     }
 
@@ -213,10 +254,29 @@ impl Peer {
             return None;
         }
         let mind = &self.mind;
-        let downloads = mind.downloads.values();
-        let downloads = downloads.filter_map(|active| active.download.as_ref()?.wake_at());
-        let is_idle = mind.job.is_none() && self.is_honest() && !self.has_all_it_wants();
-        let retry = is_idle.then_some(mind.retry_at);
-        downloads.chain(mind.lookups.wake_at()).chain(retry).min()
+        let downloads = mind.downloads.values().filter_map(Active::wake_at);
+        let wants_outputs = self.is_honest() && self.realised != self.outputs;
+        let outputs = wants_outputs.then_some(mind.outputs_at);
+        let retries = self.is_honest().then(|| self.retry_at()).flatten();
+        let others = [mind.lookups.wake_at(), outputs, retries];
+        downloads.chain(others.into_iter().flatten()).min()
+    }
+
+    /// The paths that are wanted and neither there nor fetched.
+    pub(crate) fn idle_wants(&self) -> impl Iterator<Item = &StorePath> {
+        let is_fetched = |path: &StorePath| self.mind.jobs.values().any(|job| job.root == *path);
+        let wants = self.wants.iter();
+        wants.filter(move |path| !self.disk.store.contains_key(*path) && !is_fetched(path))
+    }
+
+    fn retry_at(&self) -> Option<Duration> {
+        if self.mind.jobs.len() >= JOBS_MAX {
+            return None;
+        }
+        let retry_at = &self.mind.retry_at;
+        let times = self.idle_wants();
+        times
+            .map(|path| retry_at.get(path).copied().unwrap_or_default())
+            .min()
     }
 }

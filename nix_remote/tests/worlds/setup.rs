@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use nix_core::store_path::StorePath;
 
 use crate::{
-    corpus::{ALL, CACHES, Corpus, EQUIVOCATOR},
+    corpus::{ALL, CACHES, Corpus, TRAITOR},
     dice::{Dice, ms},
     disk::Disk,
     network::Faults,
-    peer::{Manner, Mind, Peer, Role},
+    peer::{Manner, Mind, Peer, Role, Word},
     world::{Event, World},
 };
 
@@ -24,7 +24,7 @@ pub(crate) fn world(seed: u64) -> World {
     let mut dice = Dice::new(seed);
     let corpus = &ALL[dice.below(ALL.len() as u64) as usize];
     let backups = backups(corpus, &mut dice);
-    let honest = 3 + dice.below(4) as u32;
+    let honest = 3 + dice.below(3) as u32;
     let liars = dice.below(3) as u32;
     let mut peers: Vec<_> = (0..honest + liars)
         .map(|name| peer(name, &mut dice))
@@ -47,13 +47,18 @@ pub(crate) fn world(seed: u64) -> World {
     }
     if dice.percent(50) {
         let mut one = peer(honest + liars, &mut dice);
-        let is_consistent = dice.percent(50);
-        one.role = Role::Equivocator { is_consistent };
-        one.key = EQUIVOCATOR;
+        one.role = Role::Traitor {
+            word: dice.pick(&[Word::Archive, Word::Root, Word::Hash, Word::Size]),
+            has_two_faces: dice.percent(50),
+        };
+        one.key = TRAITOR;
         peers.push(one);
     }
     for peer in peers.iter_mut().filter(|peer| peer.is_honest()) {
         peer.wants = wants(corpus, &mut dice);
+        let known = corpus.outputs.iter().filter(|output| !output.is_private);
+        let outputs = known.map(|output| output.text.clone());
+        peer.outputs = outputs.filter(|_| dice.percent(40)).collect();
     }
     let mut world = World::new(seed, corpus, dice, peers);
     world.heals_at = ms(HEAL_MS);
@@ -74,6 +79,8 @@ fn peer(name: u32, dice: &mut Dice) -> Peer {
         key: 100 + name as u8,
         backup: BTreeSet::new(),
         wants: BTreeSet::new(),
+        outputs: BTreeSet::new(),
+        realised: BTreeSet::new(),
         disk: Disk::default(),
         mind: Mind::new(ms(0)),
     }
@@ -138,13 +145,13 @@ fn spoil(world: &mut World) {
             dice.below(2000)
         };
         let publish = up + dice.below(3000);
-        let [mislead, equivocate] = [(); 2].map(|()| publish + dice.below(3000));
+        let [mislead, betray] = [(); 2].map(|()| publish + dice.below(3000));
         world.at(ms(up), Event::Up(node));
         world.at(ms(publish), Event::Republish(node));
         match world.peers[node as usize].role {
             Role::Honest => {}
             Role::Liar(_) => world.at(ms(mislead), Event::Mislead(node)),
-            Role::Equivocator { .. } => world.at(ms(equivocate), Event::Equivocate(node)),
+            Role::Traitor { .. } => world.at(ms(betray), Event::Betray(node)),
         }
     }
     for _ in 0..world.dice.below(6) {

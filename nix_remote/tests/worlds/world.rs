@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use nix_core::store_path::StorePath;
-use nix_remote::peers::{lookup::QuestionId, transfer::ReadId};
+use nix_remote::peers::{
+    lookup::QuestionId,
+    transfer::{GroupSet, ReadId},
+};
 
 use crate::{
     corpus::{BEGIN, Corpus, Root},
@@ -41,6 +44,11 @@ pub(crate) enum Event {
         life: u32,
         id: QuestionId,
     },
+    AskOver {
+        node: u32,
+        life: u32,
+        ask: u64,
+    },
     ReadEnds {
         node: u32,
         life: u32,
@@ -53,7 +61,7 @@ pub(crate) enum Event {
     Up(u32),
     Republish(u32),
     Mislead(u32),
-    Equivocate(u32),
+    Betray(u32),
     Heal,
 }
 
@@ -62,6 +70,7 @@ pub(crate) enum Event {
 pub(crate) enum Done {
     Checked(u64, StorePath),
     Opened(Root),
+    Committed(Root, GroupSet),
     Finished(Root),
     Added(u64, StorePath),
 }
@@ -147,6 +156,20 @@ impl World {
         honest.all(|peer| peer.is_up && peer.has_all_it_wants())
     }
 
+    /// Tells who does not have what, and what happened.
+    pub(crate) fn report(&self) -> String {
+        let honest = self.peers.iter().filter(|peer| peer.is_honest());
+        let lacks = honest.map(|peer| {
+            let paths: Vec<_> = peer.idle_wants().collect();
+            let outputs: Vec<_> = peer.outputs.difference(&peer.realised).collect();
+            let jobs: Vec<_> = peer.mind.jobs.values().map(|job| &job.root).collect();
+            let name = peer.name;
+            format!("{name} lacks {paths:?} and {outputs:?}, fetches {jobs:?}\n")
+        });
+        let lacks: String = lacks.collect();
+        format!("{}: {lacks}{:?}", self.name(), self.counts)
+    }
+
     /// Runs until the faults are over and all have what they want, or the time is over.
     pub(crate) fn run(&mut self, limit: Duration) {
         while self.now <= self.heals_at || !self.is_content() {
@@ -188,6 +211,7 @@ impl World {
             Event::Failed { node, life, .. }
             | Event::Disk { node, life, .. }
             | Event::QueryOver { node, life, .. }
+            | Event::AskOver { node, life, .. }
             | Event::ReadEnds { node, life, .. }
                 if !self.lives(node, life) =>
             {
@@ -210,6 +234,10 @@ impl World {
                 self.end_query(node, id);
                 node
             }
+            Event::AskOver { node, ask, .. } => {
+                self.end_ask(node, ask);
+                node
+            }
             Event::ReadEnds { node, read, .. } => {
                 self.read_ends(node, read);
                 node
@@ -224,7 +252,7 @@ impl World {
             }
             Event::Republish(node) => return self.republish(node),
             Event::Mislead(node) => return self.mislead(node),
-            Event::Equivocate(node) => return self.equivocate(node),
+            Event::Betray(node) => return self.betray(node),
             Event::Heal => return self.heal(),
         };
         self.drive(node);
@@ -234,6 +262,7 @@ impl World {
         match done {
             Done::Checked(job, path) => self.on_checked(node, job, &path),
             Done::Opened(root) => self.on_opened(node, &root),
+            Done::Committed(root, held) => self.on_committed(node, &root, held),
             Done::Finished(root) => self.on_finished(node, &root),
             Done::Added(job, path) => self.on_added(node, job, &path),
         }
@@ -250,7 +279,8 @@ impl World {
         while self.peers[node as usize].is_up {
             let mut has_gone_on = self.drive_lookups(node);
             has_gone_on |= self.drive_downloads(node);
-            has_gone_on |= self.drive_closure(node);
+            has_gone_on |= self.drive_closures(node);
+            has_gone_on |= self.drive_outputs(node);
             self.check_bounds(node);
             if !has_gone_on {
                 break;
@@ -300,16 +330,17 @@ impl World {
     }
 
     /// Ends all faults: the network is whole, no line is very slow, all nodes are up, lost objects
-    /// come back.
+    /// come back. What outputs were found is forgotten, so that it is to be found once more.
     fn heal(&mut self) {
         self.faults = Faults::default();
         for node in 0..self.peers.len() as u32 {
             let peer = &mut self.peers[node as usize];
             peer.restore(self.corpus);
             peer.rate = peer.rate.max(HEALED_RATE);
+            peer.realised.clear();
             self.come_up(node);
             self.announce_all(node);
-            self.equivocate(node);
+            self.betray(node);
             self.drive(node);
         }
     }

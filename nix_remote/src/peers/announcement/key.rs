@@ -197,7 +197,10 @@ impl Key {
         }
     }
 
-    fn of_output(text: &str, signer: SignerId) -> Self {
+    /// Returns the key under which a signer states the path of an output, given the text that names
+    /// it in a realisation: `sha256:<base 16>!<output>` up to Nix 2.34, `<path>^<output>` since.
+    #[must_use]
+    pub fn of_output(text: &str, signer: SignerId) -> Self {
         let output = Sha256::of(text.as_bytes());
         Self::Realisation { signer, output }
     }

@@ -199,6 +199,17 @@ impl Closure {
         }
     }
 
+    /// Takes note that the store refused what an archive holds, and that another archive of the
+    /// path is fetched, of which [`fetched`](Self::fetched) or [`failed`](Self::failed) is to be
+    /// said.
+    pub fn refused(&mut self, path: &StorePath) {
+        if let Some(plan) = &mut self.plan
+            && plan.adding.remove(path)
+        {
+            plan.fetching.insert(path.clone());
+        }
+    }
+
     /// Takes note that an object cannot be fetched or added; those that need it are given up.
     pub fn failed(&mut self, path: &StorePath) {
         if let Some(plan) = &mut self.plan

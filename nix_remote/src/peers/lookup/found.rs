@@ -112,7 +112,8 @@ impl<P: Ord> Found<P> {
     }
 
     /// Returns the archives that the path may have, the best announcement's first and each once: what
-    /// is to be tried in turn, where one turns out to be wrong or nobody sends it.
+    /// is to be tried in turn, where one turns out to be wrong or nobody sends it. Where one archive
+    /// is announced with several hashes or sizes, each counts: a wrong one does not hide the others.
     ///
     /// All have the same references, those of the best announcement; none is returned where nobody
     /// listed them.
@@ -124,13 +125,14 @@ impl<P: Ord> Found<P> {
         let Some(references) = self.references() else {
             return Vec::new();
         };
-        let mut roots = BTreeSet::new();
+        let mut claims = BTreeSet::new();
         let all = std::iter::once(&self.best).chain(&self.others);
         let archives = all.filter_map(|announcement| {
             let object = object_of(announcement)?;
             let info = object.to_path_info(references.clone())?;
             let root = object.blake3_root;
-            roots.insert(root).then(|| Archive {
+            let claim = (root, info.nar_hash, info.nar_size);
+            claims.insert(claim).then(|| Archive {
                 announcement: announcement.clone(),
                 info: PathInfo {
                     content_address: self.content_address(references),

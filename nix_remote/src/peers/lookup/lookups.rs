@@ -5,15 +5,15 @@ use std::{
     time::Duration,
 };
 
-use nix_core::{
-    signature::TrustedKeys,
-    store_path::{StoreDir, StorePath},
-};
+use nix_core::{signature::TrustedKeys, store_path::StoreDir};
 
 use super::{
     found::Found,
+    realised::Realised,
+    refused::{Refused, RefusedBook},
     remembered::{ABSENT_FOR, ABSENT_MAX, ASIDE_FOR, ASIDE_MAX, Remembered, UNANSWERED_FOR},
     search::{Judge, Question, RecordError, Search},
+    subject::Subject,
 };
 use crate::peers::announcement::SignerId;
 
@@ -49,7 +49,7 @@ impl Default for LookupLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QuestionId(u64);
 
-/// What became of the wish to look a path up.
+/// What became of the wish to look something up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Begun {
@@ -78,10 +78,10 @@ pub enum LookupOutput<P> {
         /// Its name.
         id: QuestionId,
     },
-    /// The lookup of a path has ended.
+    /// A lookup has ended.
     Done {
-        /// The path.
-        path: StorePath,
+        /// What was looked up.
+        subject: Subject,
         /// How it has ended.
         outcome: Outcome<P>,
     },
@@ -90,38 +90,43 @@ pub enum LookupOutput<P> {
 /// How a lookup has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome<P> {
-    /// There is an announcement.
+    /// There is an announcement of the path.
     Found(Box<Found<P>>),
+    /// There is an announcement of the output.
+    Realised(Box<Realised>),
     /// All have answered, and nobody has one.
     Absent,
     /// Nothing came before the deadline, or some question failed.
     Unanswered,
 }
 
-/// Looks paths up in a DHT.
+/// Looks paths and outputs up in a DHT.
 ///
 /// The caller owns the DHT and the clocks: it asks what [`poll`](Self::poll) says, tells what comes
 /// of it, and polls again until there is nothing to do before [`wake_at`](Self::wake_at). `P` is what
 /// it calls peers.
 ///
 /// For each path the records of its content address and of each trusted signer are asked for, at
-/// once. With the first announcement that is verified those are asked for who have its archive. A
-/// lookup ends when all has been answered, when other announcements have had their grace and there
-/// are providers enough, and at its deadline with what is there then.
+/// once; for each output those of each trusted signer. With the first announcement of a path that is
+/// verified those are asked for who have its archive. A lookup ends when all has been answered, when
+/// other announcements have had their grace and there are providers enough, and at its deadline with
+/// what is there then.
 ///
 /// Memory: some KiB for each lookup, of which there are at most
 /// [`searches_max`](LookupLimits::searches_max); [`ABSENT_MAX`](super::ABSENT_MAX) paths that were
-/// not found, and [`ASIDE_MAX`](super::ASIDE_MAX) archives that could not be had.
+/// not found, [`ASIDE_MAX`](super::ASIDE_MAX) archives that could not be had, and some reasons for
+/// which records were refused, of [`REFUSED_MAX`](super::REFUSED_MAX) lookups.
 #[derive(Debug)]
 pub struct Lookups<P> {
     judge: Judge,
     signers: Vec<SignerId>,
     limits: LookupLimits,
-    searches: BTreeMap<StorePath, Search<P>>,
+    searches: BTreeMap<Subject, Search<P>>,
     /// The searches that may have something to ask, in turn.
-    turns: VecDeque<StorePath>,
-    questions: BTreeMap<QuestionId, StorePath>,
-    absent: Remembered<StorePath>,
+    turns: VecDeque<Subject>,
+    questions: BTreeMap<QuestionId, Subject>,
+    absent: Remembered<Subject>,
+    refused: RefusedBook,
     outputs: VecDeque<LookupOutput<P>>,
     next_id: u64,
     now: Duration,
@@ -144,34 +149,36 @@ impl<P: Ord> Lookups<P> {
             turns: VecDeque::new(),
             questions: BTreeMap::new(),
             absent: Remembered::new(ABSENT_MAX),
+            refused: RefusedBook::default(),
             outputs: VecDeque::new(),
             next_id: 0,
             now: Duration::ZERO,
         }
     }
 
-    /// Begins to look a path up, unless it is being looked up, or was in vain a short while ago.
-    pub fn find(&mut self, path: &StorePath, now: Duration) -> Begun {
+    /// Begins to look something up, unless it is being looked up, or was in vain a short while ago.
+    pub fn find(&mut self, subject: impl Into<Subject>, now: Duration) -> Begun {
         self.pass(now);
-        if self.searches.contains_key(path) {
+        let subject = subject.into();
+        if self.searches.contains_key(&subject) {
             return Begun::Joined;
         }
-        if self.absent.has(path) {
+        if self.absent.has(&subject) {
             return Begun::KnownAbsent;
         }
         if self.searches.len() >= self.limits.searches_max {
             return Begun::Full;
         }
         let deadline = self.now.saturating_add(self.limits.deadline);
-        let search = Search::new(path.clone(), &self.signers, deadline);
-        self.searches.insert(path.clone(), search);
-        self.turns.push_back(path.clone());
+        let search = Search::new(subject.clone(), &self.signers, deadline);
+        self.searches.insert(subject.clone(), search);
+        self.turns.push_back(subject);
         Begun::Started
     }
 
-    /// Forgets that a path was looked up in vain.
-    pub fn forget(&mut self, path: &StorePath) {
-        self.absent.forget(path);
+    /// Forgets that something was looked up in vain.
+    pub fn forget(&mut self, subject: &Subject) {
+        self.absent.forget(subject);
     }
 
     /// Takes note that the archive with this BLAKE3 root could not be had, or turned out to have
@@ -197,13 +204,13 @@ impl<P: Ord> Lookups<P> {
         unix: u64,
     ) -> Result<bool, RecordError> {
         self.pass(now);
-        let Some((path, search)) = search_of(&self.questions, &mut self.searches, id) else {
+        let Some((subject, search)) = search_of(&self.questions, &mut self.searches, id) else {
             return Ok(false);
         };
         let had_turn = !search.unasked.is_empty();
         let judged = search.on_record(id, bytes, &self.judge, unix);
         if !had_turn && !search.unasked.is_empty() {
-            self.turns.push_back(path.clone());
+            self.turns.push_back(subject);
         }
         self.pass(now);
         judged
@@ -224,7 +231,7 @@ impl<P: Ord> Lookups<P> {
     }
 
     /// Takes note that no more comes in answer to a question, and whether that was answered or
-    /// failed: only from answers follows that a path is not announced.
+    /// failed: only from answers follows that nothing is announced.
     pub fn on_end(&mut self, id: QuestionId, was_answered: bool, now: Duration) {
         if let Some((_, search)) = search_of(&self.questions, &mut self.searches, id) {
             search.ended(id, was_answered);
@@ -240,14 +247,25 @@ impl<P: Ord> Lookups<P> {
         self.outputs.pop_front().or_else(|| self.ask())
     }
 
-    /// Returns when to poll at the latest; `None` while no path is looked up.
+    /// Returns when to poll at the latest; `None` while nothing is looked up.
     #[must_use]
     pub fn wake_at(&self) -> Option<Duration> {
         let searches = self.searches.values();
         searches.map(|search| search.wake_at(self.now)).min()
     }
 
-    /// Returns how many paths are looked up.
+    /// Returns which records were refused by the lookup of something that goes on, or else by its
+    /// last one, where that is among the last [`REFUSED_MAX`](super::REFUSED_MAX) that refused any.
+    ///
+    /// Whoever gave a record may only have kept what others sent.
+    #[must_use]
+    pub fn refused(&self, subject: &Subject) -> Refused {
+        let going_on = self.searches.get(subject).map(|search| &search.refused);
+        let refused = going_on.or_else(|| self.refused.of(subject));
+        refused.cloned().unwrap_or_default()
+    }
+
+    /// Returns how many lookups there are.
     #[must_use]
     pub fn searches(&self) -> usize {
         self.searches.len()
@@ -261,8 +279,8 @@ impl<P: Ord> Lookups<P> {
 
     fn ask(&mut self) -> Option<LookupOutput<P>> {
         while self.questions.len() < self.limits.questions_max {
-            let path = self.turns.pop_front()?;
-            let Some(search) = self.searches.get_mut(&path) else {
+            let subject = self.turns.pop_front()?;
+            let Some(search) = self.searches.get_mut(&subject) else {
                 continue;
             };
             let Some(question) = search.unasked.pop_front() else {
@@ -272,9 +290,9 @@ impl<P: Ord> Lookups<P> {
             let id = QuestionId(self.next_id);
             search.asked(id, question);
             if !search.unasked.is_empty() {
-                self.turns.push_back(path.clone());
+                self.turns.push_back(subject.clone());
             }
-            self.questions.insert(id, path);
+            self.questions.insert(id, subject);
             return Some(LookupOutput::Ask { id, question });
         }
         None
@@ -293,45 +311,42 @@ impl<P: Ord> Lookups<P> {
         }
         let over = self.searches.iter();
         let over = over.filter(|(_, search)| search.is_over(self.now, &self.judge));
-        let over: Vec<_> = over.map(|(path, _)| path.clone()).collect();
-        for path in over {
-            self.end(path);
+        let over: Vec<_> = over.map(|(subject, _)| subject.clone()).collect();
+        for subject in over {
+            self.end(subject);
         }
     }
 
-    fn end(&mut self, path: StorePath) {
-        let Some(search) = self.searches.remove(&path) else {
+    fn end(&mut self, subject: Subject) {
+        let Some(search) = self.searches.remove(&subject) else {
             return;
         };
-        let (open, is_unanswered, found) = search.end(&self.judge);
+        self.refused.keep(&subject, search.refused.clone());
+        let (open, outcome) = search.end(&self.judge);
         for id in open {
             self.questions.remove(&id);
             self.outputs.push_back(LookupOutput::Cancel { id });
         }
-        let outcome = match found {
-            Some(found) => Outcome::Found(Box::new(found)),
-            None if is_unanswered => Outcome::Unanswered,
-            None => Outcome::Absent,
-        };
         let lasting = match outcome {
-            Outcome::Found(_) => None,
+            Outcome::Found(_) | Outcome::Realised(_) => None,
             Outcome::Absent => Some(ABSENT_FOR),
             Outcome::Unanswered => Some(UNANSWERED_FOR),
         };
         if let Some(lasting) = lasting {
             let until = self.now.saturating_add(lasting);
-            self.absent.remember(path.clone(), until);
+            self.absent.remember(subject.clone(), until);
         }
-        self.outputs.push_back(LookupOutput::Done { path, outcome });
+        self.outputs
+            .push_back(LookupOutput::Done { subject, outcome });
     }
 }
 
 fn search_of<'s, P>(
-    questions: &BTreeMap<QuestionId, StorePath>,
-    searches: &'s mut BTreeMap<StorePath, Search<P>>,
+    questions: &BTreeMap<QuestionId, Subject>,
+    searches: &'s mut BTreeMap<Subject, Search<P>>,
     id: QuestionId,
-) -> Option<(StorePath, &'s mut Search<P>)> {
-    let path = questions.get(&id)?;
-    let search = searches.get_mut(path)?;
-    Some((path.clone(), search))
+) -> Option<(Subject, &'s mut Search<P>)> {
+    let subject = questions.get(&id)?;
+    let search = searches.get_mut(subject)?;
+    Some((subject.clone(), search))
 }

@@ -1,4 +1,4 @@
-//! The search for one path.
+//! The search for one path or output.
 
 use std::{
     cmp::Ordering,
@@ -15,10 +15,15 @@ use nix_core::{
 use super::{
     contradiction::{Contradiction, object_of},
     found::{Found, aside_until, best_root},
-    lookups::{LookupLimits, QuestionId},
+    lookups::{LookupLimits, Outcome, QuestionId},
+    realised::Realised,
+    refused::Refused,
     remembered::Remembered,
+    subject::Subject,
 };
-use crate::peers::announcement::{Announcement, DecodeError, Key, SignerId, Signers, VerifyError};
+use crate::peers::announcement::{
+    Announcement, Conflict, DecodeError, Key, SignerId, Signers, VerifyError,
+};
 
 /// How many different records are judged of those that come in answer to a question.
 pub const JUDGED_PER_QUESTION_MAX: usize = 64;
@@ -85,14 +90,15 @@ pub(super) struct Judge {
     pub(super) aside: Remembered<[u8; 32]>,
 }
 
-/// The search for one path.
+/// The search for one path or output.
 #[derive(Debug)]
 pub(super) struct Search<P> {
-    path: StorePath,
+    subject: Subject,
     pub(super) unasked: VecDeque<Question>,
     open: BTreeMap<QuestionId, Open>,
     verified: Vec<Announcement>,
     contradictions: Vec<Contradiction>,
+    conflicts: Vec<Conflict>,
     /// The archives whose providers are or were asked for, with those that are known.
     providers: BTreeMap<[u8; 32], BTreeSet<P>>,
     /// For how many archives they were, of which trusted signers speak, and others.
@@ -101,6 +107,8 @@ pub(super) struct Search<P> {
     deadline: Duration,
     /// From when on no more announcements are waited for.
     settled_at: Option<Duration>,
+    /// What was not believed.
+    pub(super) refused: Refused,
     /// Whether some question was not answered, so that nothing follows from its silence.
     pub(super) is_unanswered: bool,
 }
@@ -112,26 +120,19 @@ struct Open {
 }
 
 impl<P: Ord> Search<P> {
-    pub(super) fn new(path: StorePath, signers: &[SignerId], deadline: Duration) -> Self {
-        let path_digest = path.digest();
-        let by_content = Key::ContentAddressed { path_digest };
-        let signed = signers.iter().map(|&signer| Key::PathInfo {
-            signer,
-            path_digest,
-        });
+    pub(super) fn new(subject: Subject, signers: &[SignerId], deadline: Duration) -> Self {
         Self {
-            unasked: std::iter::once(by_content)
-                .chain(signed)
-                .map(Question::Record)
-                .collect(),
-            path,
+            unasked: subject.questions(signers).into(),
+            subject,
             open: BTreeMap::new(),
             verified: Vec::new(),
             contradictions: Vec::new(),
+            conflicts: Vec::new(),
             providers: BTreeMap::new(),
             roots_asked: [0; 2],
             deadline,
             settled_at: None,
+            refused: Refused::default(),
             is_unanswered: false,
         }
     }
@@ -149,6 +150,20 @@ impl<P: Ord> Search<P> {
 
     /// Judges a record. One that came before counts for nothing, and costs nothing.
     pub(super) fn on_record(
+        &mut self,
+        id: QuestionId,
+        bytes: &[u8],
+        judge: &Judge,
+        unix: u64,
+    ) -> Result<bool, RecordError> {
+        let judged = self.judge(id, bytes, judge, unix);
+        if let Err(reason) = &judged {
+            self.refused.add(reason);
+        }
+        judged
+    }
+
+    fn judge(
         &mut self,
         id: QuestionId,
         bytes: &[u8],
@@ -178,13 +193,15 @@ impl<P: Ord> Search<P> {
         Ok(true)
     }
 
-    /// The key has the hash part of a path alone.
+    /// The key has the hash part of a path alone; that of an output leaves no doubt.
     fn check_path(&self, found: &Announcement) -> Result<(), RecordError> {
-        match object_of(found) {
-            Some(object) if object.path != self.path => Err(RecordError::OtherPath {
-                wanted: self.path.clone(),
-                found: object.path.clone(),
-            }),
+        match (&self.subject, object_of(found)) {
+            (Subject::Path(wanted), Some(object)) if object.path != *wanted => {
+                Err(RecordError::OtherPath {
+                    wanted: wanted.clone(),
+                    found: object.path.clone(),
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -194,6 +211,11 @@ impl<P: Ord> Search<P> {
         let others = self.verified.iter();
         let contradictions = others.filter_map(|other| Contradiction::between(other, &found));
         self.contradictions.extend(contradictions.take(room));
+        let room = CONTRADICTIONS_MAX - self.conflicts.len();
+        let others = self.verified.iter();
+        // All were verified, so no signature can be wrong.
+        let conflicts = others.filter_map(|other| Conflict::between(other, &found).ok()?);
+        self.conflicts.extend(conflicts.take(room));
         // Of content-addressed path infos the key has no signer: whoever says something newer of the
         // archive does not have the words of others forgotten.
         let same_key = |other: &&mut Announcement| {
@@ -277,17 +299,23 @@ impl<P: Ord> Search<P> {
         }
     }
 
-    /// Ends the search; returns the questions that are still open, and what was found.
-    pub(super) fn end(self, judge: &Judge) -> (Vec<QuestionId>, bool, Option<Found<P>>) {
+    /// Ends the search; returns the questions that are still open, and how it ends.
+    pub(super) fn end(self, judge: &Judge) -> (Vec<QuestionId>, Outcome<P>) {
         let is_unanswered = self.is_unanswered || !self.open.is_empty() || !self.unasked.is_empty();
         let open = self.open.into_keys().collect();
-        let found = Found::new(
-            self.verified,
-            self.contradictions,
-            self.providers,
-            &judge.aside,
-        );
-        (open, is_unanswered, found)
+        let (verified, aside) = (self.verified, &judge.aside);
+        let found = match self.subject {
+            Subject::Path(_) => Found::new(verified, self.contradictions, self.providers, aside)
+                .map(|found| Outcome::Found(Box::new(found))),
+            Subject::Output(_) => Realised::new(verified, self.conflicts)
+                .map(|realised| Outcome::Realised(Box::new(realised))),
+        };
+        let outcome = found.unwrap_or(if is_unanswered {
+            Outcome::Unanswered
+        } else {
+            Outcome::Absent
+        });
+        (open, outcome)
     }
 }
 

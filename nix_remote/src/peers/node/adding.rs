@@ -32,10 +32,8 @@ pub(super) fn add(
     match twin {
         Some(twin) => copy(announcer, &twin, info)?,
         None => {
-            let file = announcer.spool.file(&root, "nar");
-            let file = File::open(file).map_err(ObjectError::Spool)?;
-            let added = announcer.store.add_nar(info, &mut BufReader::new(file));
-            added.map_err(from_store)?;
+            let place = announcer.spool.file(&root, "nar");
+            add_file(announcer, info, &place)?;
         }
     }
     let blob = Blob::new(root, info.nar_size).map_err(ObjectError::Size)?;
@@ -82,8 +80,15 @@ fn copy_by(
     let mut file = File::create_new(place).map_err(ObjectError::Spool)?;
     let written = announcer.store.write_nar(twin, &mut file);
     written.map_err(from_store)?;
+    add_file(announcer, info, place)
+}
+
+/// Adds an object by the archive in a file.
+fn add_file(announcer: &Announcer, info: &PathInfo, place: &Path) -> Result<(), ObjectError> {
     let file = File::open(place).map_err(ObjectError::Spool)?;
-    let added = announcer.store.add_nar(info, &mut BufReader::new(file));
+    let added = announcer
+        .store
+        .add_nar(info, &mut BufReader::new(announcer.stop.reader(file)));
     added.map(|_| ()).map_err(from_store)
 }
 

@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Write},
+    iter,
     path::Path,
     time::{Duration, Instant, SystemTime},
 };
@@ -20,22 +21,25 @@ use nix_core::{
 };
 use nix_store::{
     local::LocalStore,
-    store::{Direction, ReadStore},
+    store::{AnyRealisation, Direction, ReadStore},
 };
 use tokio::sync::mpsc;
 
 use super::{
     announcing::RoundCounts,
     behaviour::Records,
-    error::AnnounceError,
+    error::{AnnounceError, Stopped},
     rows::{Database, SharedObject},
     shares::Shared,
-    spool::{Placed, Spool},
+    spool::{Placed, Spool, hex},
+    stop::Stop,
     task::Done,
+    views::Views,
 };
 use crate::peers::{
     announcement::{
-        Announceable, Announcement, LIFETIME_SECONDS_MAX, Term, announceable, provider_key,
+        Announceable, Announcement, LIFETIME_SECONDS_MAX, Statement, Term, announceable,
+        provider_key,
     },
     transfer::{Blob, BlobHasher, GROUP_LOG},
     validators::unix_seconds,
@@ -53,6 +57,8 @@ pub(super) struct Announcer {
     pub(super) key: Option<SecretKey>,
     /// Tells apart what is made at the same time.
     pub(super) number: u64,
+    pub(super) stop: Stop,
+    pub(super) views: Views,
 }
 
 impl Announcer {
@@ -66,6 +72,7 @@ impl Announcer {
         done: &mpsc::Sender<Done>,
     ) -> Result<RoundCounts, AnnounceError> {
         for path in shared.keys() {
+            self.check()?;
             if !self.store.is_valid(path).map_err(from_store)? {
                 tell(done, Done::Gone(path.clone()));
             }
@@ -79,12 +86,15 @@ impl Announcer {
         let allowed = announceable(infos.values(), &all, self.store.store_dir(), &self.trusted);
         let allowed = allowed.map_err(AnnounceError::Policy)?;
         counts.private = infos.len() - allowed.len();
+        let mut announced = BTreeMap::new();
         for object in allowed {
+            self.check()?;
             let path = &object.info.path;
             match self.make(&object, shared.get(path)) {
                 Ok(shared) => {
                     counts.announced += 1;
                     tell(done, Done::Shared(shared));
+                    announced.insert(path.clone(), object);
                 }
                 Err(error) => {
                     counts.failed += 1;
@@ -93,7 +103,41 @@ impl Announcer {
                 }
             }
         }
+        self.announce_outputs(&announced, &mut counts)?;
         Ok(counts)
+    }
+
+    /// Announces the realisations that trusted keys signed, of outputs that are announced.
+    fn announce_outputs(
+        &self,
+        allowed: &BTreeMap<StorePath, Announceable<'_>>,
+        counts: &mut RoundCounts,
+    ) -> Result<(), AnnounceError> {
+        let (Some(key), Some(now)) = (&self.key, unix_seconds(SystemTime::now())) else {
+            return Ok(());
+        };
+        let realisations = self.store.database().realisations();
+        for realisation in realisations.map_err(from_store)? {
+            self.check()?;
+            let Some(object) = allowed.get(realisation.out_path()) else {
+                continue;
+            };
+            let (statement, is_allowed) = match realisation {
+                AnyRealisation::Path(one) => {
+                    let is_allowed = object.allows(&one, &self.trusted);
+                    (Statement::Realisation(one), is_allowed)
+                }
+                AnyRealisation::Hash(one) => {
+                    let is_allowed = object.allows_legacy(&one, &self.trusted);
+                    (Statement::LegacyRealisation(one), is_allowed)
+                }
+            };
+            if is_allowed {
+                self.state(&statement, key, now)?;
+                counts.realisations += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Returns all that would be announced if it were allowed, with all that it refers to.
@@ -116,10 +160,15 @@ impl Announcer {
         closure.extend(single.iter().cloned());
         let mut infos = BTreeMap::new();
         for path in closure {
+            self.check()?;
             let info = self.store.path_info(&path).map_err(from_store)?;
             infos.extend(info.map(|info| (path, info)));
         }
         Ok(infos)
+    }
+
+    fn check(&self) -> Result<(), AnnounceError> {
+        self.stop.check().map_err(|_| Stopped.into())
     }
 
     /// Announces one path.
@@ -153,19 +202,24 @@ impl Announcer {
         };
         let now = unix_seconds(SystemTime::now()).ok_or(AnnounceError::Clock)?;
         let statement = object.statement(*shared.blob.root(), GROUP_LOG);
+        self.state(&statement, key, now)?;
+        self.provide(&shared.blob)?;
+        Ok(shared)
+    }
+
+    /// Announces a statement, unless it is announced for long enough.
+    fn state(&self, statement: &Statement, key: &SecretKey, now: u64) -> Result<(), AnnounceError> {
         let term = Term {
             sequence: now,
             issued_at: now,
             not_after: now.saturating_add(LIFETIME_SECONDS_MAX),
         };
-        let dir = self.store.store_dir();
-        let announcement = Announcement::sign(dir, &statement, term, key);
+        let announcement = Announcement::sign(self.store.store_dir(), statement, term, key);
         let announcement = announcement.map_err(AnnounceError::Sign)?;
-        if !self.is_announced(&announcement, now) {
-            self.publish(&announcement)?;
+        if self.is_announced(&announcement, now) {
+            return Ok(());
         }
-        self.provide(&shared.blob)?;
-        Ok(shared)
+        self.publish(&announcement)
     }
 
     /// Whether what was shared is still what is to be announced.
@@ -252,6 +306,18 @@ impl Announcer {
         }
     }
 
+    /// Removes an archive that is of no use, and its outboard where no object needs that.
+    pub(super) fn discard(&self, root: &[u8; 32], is_last: bool) {
+        let outboard = is_last.then_some("outboard");
+        for extension in iter::once("nar").chain(outboard) {
+            if let Err(error) = self.spool.remove(root, extension) {
+                // It is removed when it is old, at a later start.
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(root = %hex(root), error, "cannot remove an archive");
+            }
+        }
+    }
+
     /// Hashes the archive of an object, and keeps its outboard.
     fn hash(&self, info: &PathInfo) -> Result<Shared, AnnounceError> {
         let new = self.spool.new_file(self.number);
@@ -275,21 +341,33 @@ impl Announcer {
     }
 
     fn write(&self, info: &PathInfo, outboard: &Path) -> Result<Blob, AnnounceError> {
+        // What is hashed need not be hashed again where it is sent soon and has not changed since.
+        let viewed = self.views.open(&self.store, &info.path).ok();
         let outboard = Placed::create(outboard).map_err(AnnounceError::Spool)?;
-        let mut hashing = Hashing(BlobHasher::new(outboard));
+        let mut hashing = Hashing {
+            hasher: BlobHasher::new(outboard),
+            stop: self.stop.clone(),
+        };
         let written = self.store.write_nar(&info.path, &mut hashing);
         written.map_err(from_store)?;
-        let (blob, _) = hashing.0.finish().map_err(AnnounceError::Hash)?;
+        let (blob, _) = hashing.hasher.finish().map_err(AnnounceError::Hash)?;
+        if let Some(viewed) = viewed {
+            viewed.checked(&blob, 0..blob.groups());
+        }
         Ok(blob)
     }
 }
 
-/// Hashes what is written to it.
-struct Hashing(BlobHasher<Placed>);
+/// Hashes what is written to it, until the node ends.
+struct Hashing {
+    hasher: BlobHasher<Placed>,
+    stop: Stop,
+}
 
 impl Write for Hashing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes).map_err(io::Error::other)?;
+        self.stop.check()?;
+        self.hasher.update(bytes).map_err(io::Error::other)?;
         Ok(bytes.len())
     }
 

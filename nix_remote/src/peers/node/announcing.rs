@@ -33,6 +33,8 @@ pub(super) struct Announcing {
 pub struct RoundCounts {
     /// Objects that are announced.
     pub announced: usize,
+    /// Realisations that are announced.
+    pub realisations: usize,
     /// Objects that a root leads to, and that are private: neither signed by a trusted key nor
     /// content-addressed.
     pub private: usize,
@@ -114,13 +116,9 @@ impl Task {
             return;
         };
         tracing::info!(%path, "the object is not shared any more");
-        let root = *shared.blob.root();
-        if self.shares.source(&root).is_none() {
-            self.server.unshare(&root);
-        }
+        let is_last = self.unshare_if_gone(shared.blob.root());
         let announcer = self.announcer();
-        let is_last = self.shares.source(&root).is_none();
-        tokio::task::spawn_blocking(move || announcer.forget(&shared, is_last));
+        self.run_aside(move || announcer.forget(&shared, is_last));
     }
 
     pub(super) fn announcing_wakes_at(&self) -> Option<Duration> {
@@ -142,6 +140,8 @@ impl Task {
             trusted: self.config.trusted.clone(),
             key: self.config.key.clone(),
             number: self.announcing.next,
+            stop: self.stop.clone(),
+            views: self.reader.views.clone(),
         }
     }
 }

@@ -55,7 +55,11 @@ pub(super) fn network(config: &NodeConfig) -> String {
 }
 
 /// Makes the swarm of a node, which does not listen yet.
-pub(super) fn swarm(config: &NodeConfig, records: Records) -> Result<Swarm<Speech>, NodeError> {
+pub(super) fn swarm(
+    config: &NodeConfig,
+    records: Records,
+    codec: BlobCodec,
+) -> Result<Swarm<Speech>, NodeError> {
     let kad_protocol = format!("/netabase-nix/{}/kad/1", config.network);
     let kad_protocol = StreamProtocol::try_from_owned(kad_protocol);
     let kad_protocol = kad_protocol.map_err(transport)?;
@@ -65,7 +69,7 @@ pub(super) fn swarm(config: &NodeConfig, records: Records) -> Result<Swarm<Speec
     let builder = builder.map_err(transport)?;
     #[cfg(feature = "quic")]
     let builder = builder.with_quic();
-    let builder = builder.with_behaviour(|keys| speech(keys, config, kad_protocol, records));
+    let builder = builder.with_behaviour(|keys| speech(keys, config, kad_protocol, records, codec));
     let builder = builder.map_err(transport)?;
     let builder =
         builder.with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_TIMEOUT));
@@ -77,6 +81,7 @@ fn speech(
     config: &NodeConfig,
     kad_protocol: StreamProtocol,
     records: Records,
+    codec: BlobCodec,
 ) -> Result<Speech, Box<dyn Error + Send + Sync>> {
     let local = keys.public().to_peer_id();
     let kad_config = recommended(kad::Config::new(kad_protocol));
@@ -101,7 +106,7 @@ fn speech(
         allowed: allowed.into(),
         identify: identify::Behaviour::new(identity),
         kad,
-        blobs: blobs(&config.limits),
+        blobs: blobs(&config.limits, codec),
         #[cfg(feature = "mdns")]
         mdns: mdns.into(),
     })
@@ -115,12 +120,12 @@ fn limits(limits: &NodeLimits) -> connection_limits::ConnectionLimits {
         .with_max_established_per_peer(Some(limits.per_peer_max))
 }
 
-fn blobs(limits: &NodeLimits) -> request_response::Behaviour<BlobCodec> {
+fn blobs(limits: &NodeLimits, codec: BlobCodec) -> request_response::Behaviour<BlobCodec> {
     let config = request_response::Config::default()
         .with_request_timeout(limits.request_timeout)
         .with_max_concurrent_streams(limits.streams_max);
     let protocols = [(blob_protocol(), ProtocolSupport::Full)];
-    request_response::Behaviour::with_codec(BlobCodec, protocols, config)
+    request_response::Behaviour::with_codec(codec, protocols, config)
 }
 
 fn transport(source: impl Error + Send + Sync + 'static) -> NodeError {

@@ -12,7 +12,6 @@ use tokio::{
 use super::{
     error::ObjectError,
     handle::DownloadStatus,
-    serving::whole,
     shares::Source,
     spool::hex,
     task::Task,
@@ -76,7 +75,8 @@ impl Active {
     pub(super) fn wake_at(&self) -> Option<Duration> {
         let download = self.download.as_ref()?;
         let polled = download.wake_at().filter(|_| self.work.capacity() > 0);
-        let asked = (!self.is_asking).then_some(self.ask_at);
+        let asks = !self.is_asking && !download.is_finished();
+        let asked = asks.then_some(self.ask_at);
         let given_up = self.stalled.as_ref().map(|(_, until)| *until);
         [polled, asked, given_up].into_iter().flatten().min()
     }
@@ -230,7 +230,13 @@ impl Task {
     fn begin_download(&mut self, mut wanted: Queued) {
         wanted.providers.remove(self.swarm.local_peer_id());
         let (work, to_do) = mpsc::channel(WRITES_MAX);
-        let writer = writer::start(self.spool.clone(), wanted.blob, to_do, self.done.clone());
+        let writer = writer::start(
+            self.spool.clone(),
+            wanted.blob,
+            self.reader.buffers.clone(),
+            to_do,
+            self.done.clone(),
+        );
         let now = self.now();
         let has_enough = wanted.providers.len() >= PEERS_ENOUGH;
         let ask_at = if has_enough { now + ASK_EVERY } else { now };
@@ -283,7 +289,7 @@ impl Task {
         if is_first {
             let announcer = self.announcer();
             // Without it nobody asks for the groups that are here, and the download goes on.
-            tokio::task::spawn_blocking(move || announcer.provide(&blob).is_ok());
+            self.run_aside(move || drop(announcer.provide(&blob)));
         }
     }
 
@@ -319,16 +325,13 @@ impl Task {
             self.shares.add_file(*root, Source::File);
             if self.config.share_fetched {
                 let blob = active.wanted.blob;
-                self.server.share(blob, whole(&blob));
+                self.server.share(blob, GroupSet::full(blob.groups()));
             }
         } else {
-            self.shares.remove_file(root);
-            if self.shares.source(root).is_none() {
-                self.server.unshare(root);
-            }
+            self.drop_file(root);
         }
         self.begin_queued();
-        self.downloaded(active.wanted.waiters, result);
+        self.downloaded(active.wanted, result);
     }
 
     /// Does what a download says, as far as it can.
@@ -358,15 +361,7 @@ impl Task {
 
 fn for_disk(output: Output<PeerId>, nar_hash: Sha256) -> Option<Work> {
     match output {
-        Output::Write {
-            offset,
-            bytes,
-            outboard,
-        } => Some(Work::Write {
-            offset,
-            bytes,
-            outboard,
-        }),
+        Output::Write(verified) => Some(Work::Write(verified)),
         Output::Commit { held } => Some(Work::Commit(held)),
         Output::Finished => Some(Work::Finish(nar_hash)),
         _ => None,

@@ -8,6 +8,7 @@ use nix_core::{
     hash::{Hash, Sha256},
     store_path::StorePath,
 };
+use nix_io::nar::ReadError;
 
 use crate::peers::{
     announcement::{PolicyError, SignError},
@@ -64,21 +65,21 @@ pub enum NodeError {
 #[error("the node has been shut down")]
 pub struct Stopped;
 
-/// Why a path was not found.
+/// Why a path, or the path of an output, was not found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FindError {
-    /// Nobody announces it.
-    #[error("nobody announces the path")]
+    /// Nobody who is believed announces it.
+    #[error("nobody who is believed announces it")]
     Absent,
     /// Not all who were asked have answered, or it was so a moment ago.
-    #[error("the path was not found in time")]
+    #[error("it was not found in time")]
     Unanswered,
     /// It was looked for in vain a short while ago.
-    #[error("the path was looked for in vain a short while ago")]
+    #[error("it was looked for in vain a short while ago")]
     KnownAbsent,
     /// There are too many lookups.
-    #[error("too many paths are looked up")]
+    #[error("too many lookups run")]
     Busy,
     /// The node has been shut down.
     #[error(transparent)]
@@ -181,4 +182,23 @@ pub enum AnnounceError {
     /// The node has been shut down.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+impl ObjectError {
+    /// Whether the store refused what the archive holds, so that another archive may be taken.
+    pub(super) fn is_of_contents(&self) -> bool {
+        use nix_store::store::Error;
+        let Self::Store(error) = self else {
+            return false;
+        };
+        match &**error {
+            Error::HashMismatch { .. }
+            | Error::SizeMismatch { .. }
+            | Error::ContentMismatch { .. }
+            | Error::OtherPath { .. }
+            | Error::NotAFile { .. } => true,
+            Error::Nar { source, .. } => !matches!(source, ReadError::Io(_)),
+            _ => false,
+        }
+    }
 }

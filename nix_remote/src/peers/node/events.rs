@@ -85,23 +85,6 @@ impl Task {
         self.known.heard(peer, addresses, now);
     }
 
-    /// Dials peers of the local network; of which network of nodes they are is seen then.
-    #[cfg(feature = "mdns")]
-    fn on_mdns(&mut self, event: libp2p::mdns::Event) {
-        let libp2p::mdns::Event::Discovered(found) = event else {
-            return;
-        };
-        for (peer, address) in found {
-            if !self.swarm.is_connected(&peer) {
-                let opts = libp2p::swarm::dial_opts::DialOpts::peer_id(peer)
-                    .addresses(vec![address])
-                    .build();
-                // Whether the peer is allowed, and whether there is room, is asked there.
-                let _ = self.swarm.dial(opts);
-            }
-        }
-    }
-
     fn on_blobs(&mut self, event: request_response::Event<Request, Response>) {
         use request_response::{Event, Message};
         match event {

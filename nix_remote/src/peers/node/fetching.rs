@@ -146,7 +146,7 @@ impl Task {
     }
 
     /// Asks the store whether it has a path.
-    fn check(&self, job: u64, path: StorePath) {
+    fn check(&mut self, job: u64, path: StorePath) {
         let (store, asked) = (self.store.clone(), path.clone());
         self.run_blocking(
             move || store.is_valid(&asked),
@@ -232,24 +232,35 @@ impl Task {
     }
 
     /// Takes note that a download has ended, for all who wait for it: the first of them is told
-    /// why.
-    pub(super) fn downloaded(
-        &mut self,
-        waiters: Vec<(u64, StorePath)>,
-        mut result: Result<(), ObjectError>,
-    ) {
-        for (id, path) in waiters {
+    /// why. Who was told another hash or size of the same archive begins anew with that.
+    pub(super) fn downloaded(&mut self, ended: Queued, mut result: Result<(), ObjectError>) {
+        for (id, path) in &ended.waiters {
+            let (id, is_same) = (*id, self.is_wanted_as(&ended, *id, path));
+            if result.is_err() && !is_same {
+                self.begin(id, path);
+                continue;
+            }
             let mine = std::mem::replace(&mut result, Err(ObjectError::Aborted));
             match mine {
                 Ok(()) => {
                     result = Ok(());
                     if let Some(job) = self.fetching.jobs.get_mut(&id) {
-                        job.closure.fetched(&path);
+                        job.closure.fetched(path);
                     }
                 }
-                Err(error) => self.retry(id, &path, error),
+                Err(error) => self.retry(id, path, error),
             }
         }
+    }
+
+    /// Whether a closure was told the hash and the size that a download went by.
+    fn is_wanted_as(&self, ended: &Queued, id: u64, path: &StorePath) -> bool {
+        let job = self.fetching.jobs.get(&id);
+        let archive = job.and_then(|job| job.wanted.get(path)?.front());
+        archive.is_none_or(|archive| {
+            let info = &archive.info;
+            (info.nar_hash, info.nar_size) == (ended.nar_hash, ended.blob.size())
+        })
     }
 
     /// Adds an object whose archive is there to the store, which checks it once more.
@@ -277,20 +288,51 @@ impl Task {
         let added = match result {
             Ok(added) => added,
             Err(error) if self.was_taken(id, path, &error) => return self.add(id, path.clone()),
+            Err(error) if error.is_of_contents() => return self.on_refused(id, path, error),
             Err(error) => return self.fetching.fail(id, path, error),
         };
         if let Some(shared) = added.shared {
             self.share(shared);
         }
-        self.shares.remove_file(&added.root);
-        if self.shares.source(&added.root).is_none() {
-            self.server.unshare(&added.root);
-        }
+        self.drop_file(&added.root);
         if let Some(job) = self.fetching.jobs.get_mut(&id) {
             job.wanted.remove(path);
             job.added.insert(added.root, path.clone());
             job.closure.added(path);
         }
+    }
+
+    /// Keeps nothing of an archive that was announced for a path of other contents, and tries the
+    /// next one.
+    fn on_refused(&mut self, id: u64, path: &StorePath, error: ObjectError) {
+        let Some(job) = self.fetching.jobs.get_mut(&id) else {
+            return;
+        };
+        job.closure.refused(path);
+        if let Some(archive) = job.wanted.get(path).and_then(VecDeque::front) {
+            let root = archive.root;
+            let now = self.now();
+            self.finding.set_aside(&root, now);
+            if !self.is_wanted(&root, (id, path)) {
+                let is_last = self.drop_file(&root);
+                let announcer = self.announcer();
+                self.run_aside(move || announcer.discard(&root, is_last));
+            }
+        }
+        self.retry(id, path, error);
+    }
+
+    /// Whether an archive that was refused for an object is that of another one that is fetched, or
+    /// is to be tried next with another hash.
+    fn is_wanted(&self, root: &[u8; 32], refused: (u64, &StorePath)) -> bool {
+        let jobs = self.fetching.jobs.iter();
+        let mut wanted =
+            jobs.flat_map(|(id, job)| job.wanted.iter().map(move |(path, of)| ((*id, path), of)));
+        wanted.any(|(of, archives)| {
+            let place = usize::from(of == refused);
+            let archive = archives.get(place);
+            archive.is_some_and(|archive| archive.root == *root)
+        })
     }
 
     /// Returns an object of the store with the archive of a root, as far as is known.

@@ -15,10 +15,14 @@ use libp2p::{
 use nix_core::store_path::StorePath;
 use tokio::sync::oneshot;
 
-use super::{error::FindError, handle::FindResult, task::Task};
+use super::{
+    error::FindError,
+    handle::{FindResult, RealisedResult},
+    task::Task,
+};
 use crate::peers::{
     announcement::provider_key,
-    lookup::{Begun, LookupOutput, Lookups, Outcome, Question, QuestionId},
+    lookup::{Begun, LookupOutput, Lookups, Outcome, Question, QuestionId, Refused, Subject},
     validators::unix_seconds,
 };
 
@@ -27,15 +31,17 @@ pub(super) struct Finding {
     lookups: Lookups<PeerId>,
     questions: HashMap<QueryId, QuestionId>,
     queries: HashMap<QuestionId, QueryId>,
-    waiting: BTreeMap<StorePath, Vec<Waiter>>,
+    waiting: BTreeMap<Subject, Vec<Waiter>>,
     /// Who has an archive that is being downloaded.
     providers: HashMap<QueryId, [u8; 32]>,
 }
 
 /// Who waits for a lookup.
 enum Waiter {
-    /// A caller.
-    Caller(oneshot::Sender<FindResult>),
+    /// A caller who wants a path.
+    Path(oneshot::Sender<FindResult>),
+    /// A caller who wants the path of an output.
+    Output(oneshot::Sender<RealisedResult>),
     /// A closure that is fetched.
     Closure(u64),
 }
@@ -68,13 +74,17 @@ impl Finding {
         self.lookups.searches()
     }
 
+    pub(super) fn refused(&self, subject: &Subject) -> Refused {
+        self.lookups.refused(subject)
+    }
+
     /// Prefers what others say of a path to this archive, which could not be had.
     pub(super) fn set_aside(&mut self, root: &[u8; 32], now: Duration) {
         self.lookups.set_aside(*root, now);
     }
 
-    /// Takes what a query has found. A record that is of no use is dropped: who gave it may only
-    /// have kept what others sent.
+    /// Takes what a query has found. A record that is of no use counts for the lookup alone: who gave
+    /// it may only have kept what others sent.
     pub(super) fn on_progress(
         &mut self,
         query: QueryId,
@@ -111,13 +121,13 @@ impl Finding {
 
     fn begin(
         &mut self,
-        path: &StorePath,
+        subject: Subject,
         waiter: Waiter,
         now: Duration,
     ) -> Result<(), (Waiter, FindError)> {
-        match self.lookups.find(path, now) {
+        match self.lookups.find(subject.clone(), now) {
             Begun::Started | Begun::Joined => {
-                self.waiting.entry(path.clone()).or_default().push(waiter);
+                self.waiting.entry(subject).or_default().push(waiter);
                 Ok(())
             }
             Begun::KnownAbsent => Err((waiter, FindError::KnownAbsent)),
@@ -130,17 +140,25 @@ impl Task {
     /// Looks a path up for a caller.
     pub(super) fn find(&mut self, path: StorePath, reply: oneshot::Sender<FindResult>) {
         let now = self.now();
-        let begun = self.finding.begin(&path, Waiter::Caller(reply), now);
-        if let Err((Waiter::Caller(reply), error)) = begun {
-            // Whoever asked may have gone.
-            let _ = reply.send(Err(error));
+        let begun = self.finding.begin(path.into(), Waiter::Path(reply), now);
+        if let Err((waiter, error)) = begun {
+            waiter.refuse(error);
+        }
+    }
+
+    /// Looks the path of an output up for a caller.
+    pub(super) fn find_output(&mut self, subject: Subject, reply: oneshot::Sender<RealisedResult>) {
+        let now = self.now();
+        let begun = self.finding.begin(subject, Waiter::Output(reply), now);
+        if let Err((waiter, error)) = begun {
+            waiter.refuse(error);
         }
     }
 
     /// Looks a path up for a closure; returns whether there will be an answer.
     pub(super) fn find_for(&mut self, job: u64, path: &StorePath) -> bool {
         let now = self.now();
-        let begun = self.finding.begin(path, Waiter::Closure(job), now);
+        let begun = self.finding.begin(path.into(), Waiter::Closure(job), now);
         begun.is_ok()
     }
 
@@ -151,7 +169,7 @@ impl Task {
             match output {
                 LookupOutput::Ask { id, question } => self.ask(id, question),
                 LookupOutput::Cancel { id } => self.cancel(id),
-                LookupOutput::Done { path, outcome } => self.found(&path, &outcome),
+                LookupOutput::Done { subject, outcome } => self.found(&subject, &outcome),
             }
         }
     }
@@ -185,21 +203,37 @@ impl Task {
         }
     }
 
-    fn found(&mut self, path: &StorePath, outcome: &Outcome<PeerId>) {
+    fn found(&mut self, subject: &Subject, outcome: &Outcome<PeerId>) {
         self.totals.looked_up(outcome);
-        for waiter in self.finding.waiting.remove(path).unwrap_or_default() {
-            let result = match outcome {
-                Outcome::Found(found) => Ok((**found).clone()),
-                Outcome::Absent => Err(FindError::Absent),
-                Outcome::Unanswered => Err(FindError::Unanswered),
-            };
-            match waiter {
-                Waiter::Caller(reply) => {
-                    // Whoever asked may have gone.
-                    let _ = reply.send(result);
+        self.keep_evidence(subject, outcome);
+        for waiter in self.finding.waiting.remove(subject).unwrap_or_default() {
+            match (waiter, subject, outcome) {
+                (Waiter::Closure(job), Subject::Path(path), Outcome::Found(found)) => {
+                    self.on_found(job, path, Some((**found).clone()));
                 }
-                Waiter::Closure(job) => self.on_found(job, path, result.ok()),
+                (Waiter::Closure(job), Subject::Path(path), _) => self.on_found(job, path, None),
+                // Whoever asked may have gone.
+                (Waiter::Path(reply), _, Outcome::Found(found)) => {
+                    let _ = reply.send(Ok((**found).clone()));
+                }
+                (Waiter::Output(reply), _, Outcome::Realised(realised)) => {
+                    let _ = reply.send(Ok((**realised).clone()));
+                }
+                (waiter, _, Outcome::Unanswered) => waiter.refuse(FindError::Unanswered),
+                (waiter, ..) => waiter.refuse(FindError::Absent),
             }
+        }
+    }
+}
+
+impl Waiter {
+    /// Says why there is nothing; a closure is told otherwise.
+    fn refuse(self, error: FindError) {
+        // Whoever asked may have gone.
+        match self {
+            Self::Path(reply) => drop(reply.send(Err(error))),
+            Self::Output(reply) => drop(reply.send(Err(error))),
+            Self::Closure(_) => {}
         }
     }
 }

@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use libp2p::{Multiaddr, PeerId};
 use netabase_store::records::{InboundMetrics, RepublishMetrics};
 use nix_core::store_path::StorePath;
+use nix_store::store::RealisationId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     announcing::RoundCounts,
     error::{AnnounceError, FetchError, FindError, Stopped},
+    evidence::Evidence,
     serving::Served,
     totals::Totals,
 };
 use crate::peers::{
-    lookup::Found,
+    lookup::{Found, Realised, Refused, Subject},
     transfer::{Blob, Counts},
 };
 
@@ -32,13 +34,17 @@ pub struct NodeHandle {
 #[derive(Debug)]
 pub(super) enum Command {
     Find(StorePath, oneshot::Sender<FindResult>),
+    FindOutput(Subject, oneshot::Sender<RealisedResult>),
     Fetch(Vec<StorePath>, oneshot::Sender<Result<Fetched, FetchError>>),
     Announce(StorePath, oneshot::Sender<Result<Blob, AnnounceError>>),
+    Refused(Subject, oneshot::Sender<Refused>),
+    Evidence(oneshot::Sender<Vec<Evidence>>),
     Status(oneshot::Sender<Status>),
     Shutdown(oneshot::Sender<()>),
 }
 
 pub(super) type FindResult = Result<Found<PeerId>, FindError>;
+pub(super) type RealisedResult = Result<Realised, FindError>;
 
 /// What a fetch has added to the store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -69,6 +75,9 @@ pub struct Status {
     pub shared: usize,
     /// What peers were given of them.
     pub served: Served,
+    /// How many responses with groups are being read or wait until peers have taken them, each of
+    /// 1 MiB at most; [`Limits`](crate::peers::transfer::Limits) bounds them.
+    pub responding: usize,
     /// What is announced.
     pub announcing: RoundCounts,
     /// How many records it keeps, those of others among them.
@@ -77,6 +86,8 @@ pub struct Status {
     pub inbound: InboundMetrics,
     /// How its own announcements go.
     pub republish: RepublishMetrics,
+    /// How many contradictions it keeps.
+    pub evidence: usize,
     /// What it has done since it started.
     pub totals: Totals,
 }
@@ -109,6 +120,38 @@ impl NodeHandle {
     /// Fails where nothing is found before the deadline of the lookup, or was not a short while ago.
     pub async fn find(&self, path: &StorePath) -> Result<Found<PeerId>, FindError> {
         self.ask(|reply| Command::Find(path.clone(), reply)).await?
+    }
+
+    /// Looks up which path trusted signers say that an output of a content-addressed derivation has.
+    ///
+    /// # Errors
+    /// Fails as [`find`](Self::find) does.
+    pub async fn find_realisation(&self, id: &RealisationId) -> Result<Realised, FindError> {
+        let subject = id.into();
+        self.ask(|reply| Command::FindOutput(subject, reply))
+            .await?
+    }
+
+    /// Returns which records the lookup of a path or output did not believe, and why: the one that
+    /// goes on, or else the last one, also where [`fetch`](Self::fetch) began it.
+    ///
+    /// Nothing is returned of a lookup that ended before the last
+    /// [`REFUSED_MAX`](crate::peers::lookup::REFUSED_MAX) that refused any.
+    ///
+    /// # Errors
+    /// Fails when the node has been shut down.
+    pub async fn refused(&self, subject: impl Into<Subject>) -> Result<Refused, Stopped> {
+        let subject = subject.into();
+        self.ask(|reply| Command::Refused(subject, reply)).await
+    }
+
+    /// Returns the announcements that the node has seen contradict each other, the newest
+    /// [`EVIDENCE_MAX`](super::EVIDENCE_MAX) of them, also those of earlier times.
+    ///
+    /// # Errors
+    /// Fails when the node has been shut down.
+    pub async fn evidence(&self) -> Result<Vec<Evidence>, Stopped> {
+        self.ask(Command::Evidence).await
     }
 
     /// Fetches paths with all that they refer to into the store, and shares what was fetched.
@@ -161,5 +204,11 @@ impl NodeHandle {
         let sent = self.commands.send(command(reply)).await;
         sent.map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
+    }
+}
+
+impl From<&RealisationId> for Subject {
+    fn from(id: &RealisationId) -> Self {
+        Self::Output(id.to_string())
     }
 }

@@ -33,8 +33,27 @@ mod models {
         /// The size of its archive in bytes.
         pub(crate) nar_size: u64,
     }
+
+    /// Two announcements that contradict each other, each with its key.
+    #[derive(NetabaseModel, Clone, Debug, PartialEq, Eq)]
+    #[netabase(NodeDefinition)]
+    pub(crate) struct Contradicting {
+        /// The SHA-256 of both.
+        #[primary_key]
+        pub(crate) id: [u8; 32],
+        /// When they were seen, in seconds since 1970.
+        pub(crate) seen: u64,
+        /// The key of the first one in the DHT.
+        pub(crate) left_key: Vec<u8>,
+        /// Its envelope.
+        pub(crate) left: Vec<u8>,
+        /// The key of the other one.
+        pub(crate) right_key: Vec<u8>,
+        /// Its envelope.
+        pub(crate) right: Vec<u8>,
+    }
 }
-pub(super) use models::{KnownPeer, NodeDefinition, SharedObject};
+pub(super) use models::{Contradicting, KnownPeer, NodeDefinition, SharedObject};
 
 /// The database of a node.
 pub(super) type Database = RedbStore<NodeDefinition>;

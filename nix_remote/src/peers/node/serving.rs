@@ -9,14 +9,14 @@ use super::{
     shares::{ReadError, Shared, Source},
     task::{Done, Task},
 };
-use crate::peers::transfer::{Answer, Blob, GroupSet, Request, Response};
+use crate::peers::transfer::{Answer, GroupSet, Request, Response};
 
 impl Task {
     /// Shares the archive of an object of the store.
     pub(super) fn share(&mut self, shared: Shared) {
         let blob = shared.blob;
         if self.shares.add(shared) {
-            self.server.share(blob, whole(&blob));
+            self.server.share(blob, GroupSet::full(blob.groups()));
         }
     }
 
@@ -74,6 +74,21 @@ impl Task {
         }
     }
 
+    /// Takes note that an archive is in no file of the node any more; returns whether it is nowhere.
+    pub(super) fn drop_file(&mut self, root: &[u8; 32]) -> bool {
+        self.shares.remove_file(root);
+        self.unshare_if_gone(root)
+    }
+
+    /// Shares nothing of an archive that is nowhere any more; returns whether it is so.
+    pub(super) fn unshare_if_gone(&mut self, root: &[u8; 32]) -> bool {
+        let is_gone = self.shares.source(root).is_none();
+        if is_gone {
+            self.server.unshare(root);
+        }
+        is_gone
+    }
+
     fn on_unreadable(&mut self, root: &[u8; 32], source: &Source, error: &ReadError) {
         let cause = error as &dyn std::error::Error;
         tracing::warn!(?source, error = cause, "cannot read what is shared");
@@ -83,10 +98,7 @@ impl Task {
         match source {
             Source::Object(path) => self.unshare(path),
             Source::File | Source::Part => {
-                self.shares.remove_file(root);
-                if self.shares.source(root).is_none() {
-                    self.server.unshare(root);
-                }
+                self.drop_file(root);
             }
         }
     }
@@ -116,13 +128,4 @@ impl Served {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.bytes = self.bytes.saturating_add(bytes);
     }
-}
-
-/// Returns the set of all groups.
-pub(super) fn whole(blob: &Blob) -> GroupSet {
-    let mut held = GroupSet::new(blob.groups());
-    for group in 0..blob.groups() {
-        held.insert(group);
-    }
-    held
 }

@@ -1,28 +1,27 @@
 //! What a node shares, and where its bytes are.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     io,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use nix_core::{hash::Sha256, store_path::StorePath};
-use nix_io::nar::{View, ViewError};
+use nix_io::nar::ViewError;
 use nix_store::local::LocalStore;
 
 use super::{
     rows::SharedObject,
     spool::{Placed, Spool},
+    views::Views,
 };
-use crate::peers::transfer::{Blob, GroupRange, ProveError, ReadAt, prove};
+use crate::peers::{
+    buffers::Buffers,
+    transfer::{Blob, GroupRange, ProveError, prove_in},
+};
 
 /// How many archives are shared at most.
 pub(super) const SHARED_MAX: usize = 1 << 20;
-
-/// How many trees of the store are remembered, so that their archives are read without a look at
-/// all of their files.
-const VIEWS_MAX: usize = 32;
 
 /// An object of the store whose archive is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,60 +135,13 @@ impl Shared {
     }
 }
 
-/// Trees of the store that were looked at a short while ago.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Views {
-    kept: Arc<Mutex<VecDeque<(StorePath, Slot)>>>,
-}
-
-/// A tree; who opens it has the others wait instead of looking too.
-type Slot = Arc<Mutex<Option<Arc<View>>>>;
-
-impl Views {
-    /// Returns a view of an object's archive.
-    fn open(&self, store: &LocalStore, path: &StorePath) -> Result<Arc<View>, ReadError> {
-        let slot = self.slot(path);
-        let mut slot = lock(&slot);
-        if let Some(view) = &*slot {
-            return Ok(Arc::clone(view));
-        }
-        let view = store.nar_view(path);
-        let view = Arc::new(view.map_err(|source| ReadError::Object(Box::new(source)))?);
-        *slot = Some(Arc::clone(&view));
-        Ok(view)
-    }
-
-    /// Forgets an object, whose files have changed.
-    fn forget(&self, path: &StorePath) {
-        lock(&self.kept).retain(|(other, _)| other != path);
-    }
-
-    fn slot(&self, path: &StorePath) -> Slot {
-        let mut kept = lock(&self.kept);
-        let place = kept.iter().position(|(other, _)| other == path);
-        let (path, slot) = match place.and_then(|place| kept.remove(place)) {
-            Some(found) => found,
-            None => (path.clone(), Slot::default()),
-        };
-        kept.push_back((path, Arc::clone(&slot)));
-        if kept.len() > VIEWS_MAX {
-            kept.pop_front();
-        }
-        slot
-    }
-}
-
-/// Whoever panicked has left nothing half done: a slot is filled by one assignment.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Reads archives to prove their groups, away from the task.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
     pub(super) store: LocalStore,
     pub(super) spool: Spool,
     pub(super) views: Views,
+    pub(super) buffers: Buffers,
 }
 
 impl Reader {
@@ -213,7 +165,7 @@ impl Reader {
         };
         let data = self.open(blob, data)?;
         let outboard = self.open(blob, outboard)?;
-        prove(blob, range, &data, &outboard).map_err(ReadError::File)
+        prove_in(blob, range, &data, &outboard, self.memory(), false).map_err(ReadError::File)
     }
 
     fn prove_object(
@@ -222,25 +174,24 @@ impl Reader {
         blob: &Blob,
         range: GroupRange,
     ) -> Result<Vec<u8>, ReadError> {
-        let view = Bytes(self.views.open(&self.store, path)?);
+        let view = self.views.open(&self.store, path)?;
         let outboard = self.open(blob, "outboard")?;
-        prove(blob, range, &view, &outboard).map_err(ReadError::View)
+        let is_checked = view.is_checked(blob, range);
+        let proof = prove_in(blob, range, &*view, &outboard, self.memory(), is_checked);
+        let proof = proof.map_err(ReadError::View)?;
+        if !is_checked {
+            view.checked(blob, range.groups());
+        }
+        Ok(proof)
+    }
+
+    fn memory(&self) -> impl FnOnce(usize) -> Vec<u8> {
+        |length| self.buffers.take(length)
     }
 
     fn open(&self, blob: &Blob, extension: &str) -> Result<Placed, ReadError> {
         let path = self.spool.file(blob.root(), extension);
         Placed::open(&path).map_err(|source| ReadError::Open { path, source })
-    }
-}
-
-/// The archive of a tree.
-struct Bytes(Arc<View>);
-
-impl ReadAt for Bytes {
-    type Error = ViewError;
-
-    fn read_exact_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ViewError> {
-        self.0.read_exact_at(offset, into)
     }
 }
 

@@ -22,10 +22,15 @@ use std::{
 use nix_core::hash::{Algorithm, Hash, Hasher, Sha256};
 
 use super::error::ObjectError;
-use crate::peers::transfer::{Blob, GroupSet, RESUME_BYTES_MAX, ReadAt, ResumeRecord, WriteAt};
+use crate::peers::transfer::{
+    Blob, GroupSet, RESUME_BYTES_MAX, ReadAt, ResumeRecord, Verified, WriteAt,
+};
 
 /// How long the files of a fetch are kept that ended before its time.
 const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How many bytes two hashes have, which stand in an outboard together.
+const PAIR_BYTES: u64 = 64;
 
 /// How many bytes are hashed at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -47,6 +52,17 @@ pub(super) struct Partial {
     blob: Blob,
     data: Placed,
     outboard: Placed,
+    /// The pairs of hashes that were written, by their places in the outboard.
+    pairs: GroupSet,
+}
+
+/// Groups of an archive that are to be made durable.
+#[derive(Debug)]
+pub(super) struct Commit {
+    spool: Spool,
+    data: File,
+    outboard: File,
+    record: ResumeRecord,
 }
 
 impl Spool {
@@ -116,6 +132,7 @@ impl Spool {
             blob,
             data: open("part")?,
             outboard: open("hashes")?,
+            pairs: GroupSet::new(blob.groups()),
         };
         let held = self.held(&blob)?;
         Ok((partial, held))
@@ -142,31 +159,31 @@ impl Partial {
         self.blob.root()
     }
 
-    pub(super) fn write(
-        &mut self,
-        offset: u64,
-        bytes: &[u8],
-        outboard: &[(u64, [u8; 64])],
-    ) -> io::Result<()> {
-        self.data.write_all_at(offset, bytes)?;
-        for (offset, pair) in outboard {
-            self.outboard.write_all_at(*offset, pair)?;
+    pub(super) fn write(&mut self, verified: &Verified) -> io::Result<()> {
+        for (offset, bytes) in verified.groups() {
+            self.data.write_all_at(offset, bytes)?;
+        }
+        for (offset, pair) in verified.pairs() {
+            // What stands far above the groups comes with each of them.
+            let place = u32::try_from(offset / PAIR_BYTES);
+            if place.map_or(true, |place| self.pairs.insert(place)) {
+                self.outboard.write_all_at(*offset, pair)?;
+            }
         }
         Ok(())
     }
 
-    /// Makes durable what was written, and then remembers which groups that is.
-    pub(super) fn commit(&self, held: GroupSet) -> io::Result<()> {
-        self.data.0.sync_data()?;
-        self.outboard.0.sync_data()?;
-        let blob = self.blob;
-        let record = ResumeRecord { blob, held }.encode();
-        let new = self.spool.file(blob.root(), "resume-new");
-        let mut file = File::create(&new)?;
-        file.write_all(&record)?;
-        file.sync_all()?;
-        fs::rename(new, self.spool.file(blob.root(), "resume"))?;
-        File::open(&self.spool.folder)?.sync_all()
+    /// Returns what makes durable all that was written until then, while more is written.
+    pub(super) fn commit(&self, held: GroupSet) -> io::Result<Commit> {
+        Ok(Commit {
+            spool: self.spool.clone(),
+            data: self.data.0.try_clone()?,
+            outboard: self.outboard.0.try_clone()?,
+            record: ResumeRecord {
+                blob: self.blob,
+                held,
+            },
+        })
     }
 
     /// Checks the hash of an archive of which all groups are there, and gives it its name.
@@ -200,6 +217,24 @@ impl Partial {
                 Some(bytes) => hasher.update(bytes),
             }
         }
+    }
+}
+
+impl Commit {
+    /// Makes durable what was written, and then remembers which groups that is.
+    ///
+    /// No two of one archive may run at once.
+    pub(super) fn run(self) -> io::Result<GroupSet> {
+        self.data.sync_data()?;
+        self.outboard.sync_data()?;
+        let root = self.record.blob.root();
+        let new = self.spool.file(root, "resume-new");
+        let mut file = File::create(&new)?;
+        file.write_all(&self.record.encode())?;
+        file.sync_all()?;
+        fs::rename(new, self.spool.file(root, "resume"))?;
+        File::open(&self.spool.folder)?.sync_all()?;
+        Ok(self.record.held)
     }
 }
 
@@ -250,6 +285,14 @@ fn parse_hex(text: &str) -> Option<[u8; 32]> {
 mod tests {
     use super::*;
 
+    fn group(offset: u64, bytes: &[u8]) -> Verified {
+        Verified {
+            proof: bytes.to_vec(),
+            groups: vec![(offset, 0..bytes.len())],
+            pairs: Vec::new(),
+        }
+    }
+
     #[test]
     fn names_of_files_are_read_as_they_are_written_and_in_no_other_form() {
         let root = [0xab; 32];
@@ -266,9 +309,9 @@ mod tests {
         let blob = Blob::new([7; 32], 200_000).unwrap();
         let (mut partial, mut held) = spool.begin(blob).unwrap();
         assert!(held.is_empty());
-        partial.write(65_536, &[1; 65_536], &[]).unwrap();
+        partial.write(&group(65_536, &[1; 65_536])).unwrap();
         held.insert(1);
-        partial.commit(held.clone()).unwrap();
+        partial.commit(held.clone()).unwrap().run().unwrap();
         assert_eq!(spool.begin(blob).unwrap().1, held);
 
         let record = spool.file(blob.root(), "resume");
@@ -284,7 +327,7 @@ mod tests {
         let spool = Spool::open(folder.path().join("spool")).unwrap();
         let blob = Blob::new([7; 32], 3).unwrap();
         let (mut partial, _) = spool.begin(blob).unwrap();
-        partial.write(0, b"foo", &[]).unwrap();
+        partial.write(&group(0, b"foo")).unwrap();
         let refused = partial.finish(&Sha256::of(b"bar"));
         assert!(matches!(refused, Err(ObjectError::NarHash { .. })));
         let now = SystemTime::now();
@@ -292,7 +335,7 @@ mod tests {
         assert_eq!(fs::read_dir(&spool.folder).unwrap().count(), 0);
 
         let (mut partial, _) = spool.begin(blob).unwrap();
-        partial.write(0, b"foo", &[]).unwrap();
+        partial.write(&group(0, b"foo")).unwrap();
         partial.finish(&Sha256::of(b"foo")).unwrap();
         assert_eq!(spool.tidy(now).unwrap(), [blob]);
     }
@@ -303,7 +346,7 @@ mod tests {
         let spool = Spool::open(folder.path().join("spool")).unwrap();
         let blob = Blob::new([7; 32], 200_000).unwrap();
         let (partial, held) = spool.begin(blob).unwrap();
-        partial.commit(held).unwrap();
+        partial.commit(held).unwrap().run().unwrap();
         fs::write(spool.file(&[8; 32], "outboard"), []).unwrap();
         fs::write(spool.new_file(1), []).unwrap();
         let names = || fs::read_dir(&spool.folder).unwrap().count();

@@ -17,7 +17,7 @@ use nix_core::store_path::StorePath;
 use nix_store::local::LocalStore;
 use tokio::{
     sync::mpsc,
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet, spawn_blocking},
     time::{Instant as Moment, sleep_until},
 };
 
@@ -27,17 +27,23 @@ use super::{
     behaviour::{Kad, Records, Speech},
     config::NodeConfig,
     error::{AnnounceError, ObjectError},
+    evidence::EvidenceBook,
     fetching::Fetching,
     finding::Finding,
     handle::{Command, Status},
     known::{self, Known},
     rows::Database,
     serving::Served,
-    shares::{ReadError, Reader, Shared, Shares, Source, Views},
+    shares::{ReadError, Reader, Shared, Shares, Source},
     spool::Spool,
+    stop::Stop,
     totals::Totals,
+    views::Views,
 };
-use crate::peers::transfer::{GroupSet, ReadId, RequestId, Response, Server};
+use crate::peers::{
+    buffers::Buffers,
+    transfer::{GroupSet, ReadId, RequestId, Response, Server},
+};
 
 /// How many results of blocking work wait for the task.
 pub(super) const DONE_MAX: usize = 256;
@@ -101,6 +107,10 @@ pub(super) struct Task {
     pub(super) database: Database,
     pub(super) known: Known,
     pub(super) totals: Totals,
+    pub(super) evidence: EvidenceBook,
+    /// Work on other threads, which is waited for at the end.
+    background: JoinSet<()>,
+    pub(super) stop: Stop,
     saving: Option<JoinHandle<()>>,
     save_at: Instant,
     republish_at: Option<Instant>,
@@ -121,7 +131,9 @@ pub(super) struct Parts {
     pub(super) known: Known,
     pub(super) server: Server<PeerId>,
     pub(super) shares: Shares,
+    pub(super) evidence: EvidenceBook,
     pub(super) finding: Finding,
+    pub(super) buffers: Buffers,
 }
 
 impl Task {
@@ -134,6 +146,7 @@ impl Task {
                 store: parts.store.clone(),
                 spool: parts.spool.clone(),
                 views: Views::default(),
+                buffers: parts.buffers,
             },
             store: parts.store,
             spool: parts.spool,
@@ -152,6 +165,9 @@ impl Task {
             database: parts.database,
             known: parts.known,
             totals: Totals::default(),
+            evidence: parts.evidence,
+            background: JoinSet::new(),
+            stop: Stop::default(),
             saving: None,
             save_at: started + SAVE_EVERY,
             republish_at: None,
@@ -197,15 +213,23 @@ impl Task {
     /// Does work that blocks on another thread, and tells the task what came of it: nothing where
     /// it panicked.
     pub(super) fn run_blocking<R: Send + 'static>(
-        &self,
+        &mut self,
         work: impl FnOnce() -> R + Send + 'static,
         wrap: impl FnOnce(Option<R>) -> Done + Send + 'static,
     ) {
         let done = self.done.clone();
-        tokio::spawn(async move {
-            let result = tokio::task::spawn_blocking(work).await.ok();
+        self.background.spawn(async move {
+            let result = spawn_blocking(work).await.ok();
             // The node may have been shut down.
             let _ = done.send(wrap(result)).await;
+        });
+    }
+
+    /// Does work that blocks on another thread, of which nothing is to be told.
+    pub(super) fn run_aside(&mut self, work: impl FnOnce() + Send + 'static) {
+        self.background.spawn(async move {
+            // Where it panicked, what it was to do is left undone.
+            let _ = spawn_blocking(work).await;
         });
     }
 
@@ -228,6 +252,7 @@ impl Task {
 
     /// Lets every machine go as far as it can, those first of which others may hear.
     fn advance(&mut self) {
+        while self.background.try_join_next().is_some() {}
         self.advance_finding();
         self.advance_fetching();
         self.advance_announcing();
@@ -237,6 +262,8 @@ impl Task {
         if now >= self.save_at {
             self.save_at = now + SAVE_EVERY;
             self.save();
+            #[cfg(feature = "mdns")]
+            self.meet_local_peers();
         }
     }
 
@@ -254,6 +281,15 @@ impl Task {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Find(path, reply) => self.find(path, reply),
+            Command::FindOutput(subject, reply) => self.find_output(subject, reply),
+            Command::Refused(subject, reply) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.finding.refused(&subject));
+            }
+            Command::Evidence(reply) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.evidence.list());
+            }
             Command::Fetch(paths, reply) => self.fetch(paths, reply),
             Command::Announce(path, reply) => self.announce(path, reply),
             Command::Status(reply) => {
@@ -305,7 +341,7 @@ impl Task {
         }
         self.known.has_changed = false;
         let (database, rows) = (self.database.clone(), self.known.rows());
-        self.saving = Some(tokio::task::spawn_blocking(move || {
+        self.saving = Some(spawn_blocking(move || {
             // They are saved again with the next change, and only speed up the next start.
             let _ = known::save(&database, rows);
         }));
@@ -322,16 +358,20 @@ impl Task {
             queued: self.fetching.queued.len(),
             shared: self.shares.len(),
             served: self.served,
+            responding: self.server.reads(),
             announcing: self.last_round(),
             records: self.records.health().records,
             inbound: self.inbound.metrics(),
             republish: self.republisher.metrics(Instant::now(), &self.records),
+            evidence: self.evidence.len(),
             totals: self.totals.clone(),
         }
     }
 
-    /// Ends downloads so that they can be resumed, and waits until all is on disk.
+    /// Ends downloads so that they can be resumed, has long work stop, and waits until all is on
+    /// disk.
     async fn end(mut self) {
+        self.stop.stop();
         let writers = self.fetching.end();
         for writer in writers {
             // One that failed has said so.
@@ -341,9 +381,10 @@ impl Task {
         if let Some(saving) = self.saving.take() {
             let _ = saving.await;
         }
+        while self.background.join_next().await.is_some() {}
         let records = self.records.clone();
         drop(self);
         // A flush that fails costs what others will announce again, and is counted in its health.
-        let _ = tokio::task::spawn_blocking(move || records.flush()).await;
+        let _ = spawn_blocking(move || records.flush()).await;
     }
 }

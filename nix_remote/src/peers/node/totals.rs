@@ -62,7 +62,7 @@ impl Totals {
 
     pub(super) fn looked_up<P>(&mut self, outcome: &Outcome<P>) {
         match outcome {
-            Outcome::Found(_) => self.lookups_found += 1,
+            Outcome::Found(_) | Outcome::Realised(_) => self.lookups_found += 1,
             Outcome::Absent => self.lookups_absent += 1,
             Outcome::Unanswered => self.lookups_unanswered += 1,
         }

@@ -1,5 +1,7 @@
 //! The thread that writes what a download has verified.
 
+use std::{io, thread};
+
 use nix_core::hash::Sha256;
 use tokio::{
     sync::mpsc::{Receiver, Sender},
@@ -11,16 +13,15 @@ use super::{
     spool::{Partial, Spool},
     task::Done,
 };
-use crate::peers::transfer::{Blob, GroupSet};
+use crate::peers::{
+    buffers::Buffers,
+    transfer::{Blob, GroupSet, Verified},
+};
 
 /// What is to be done with a file, in the order in which it was sent.
 pub(super) enum Work {
-    /// Write bytes, and hashes to the outboard.
-    Write {
-        offset: u64,
-        bytes: Vec<u8>,
-        outboard: Vec<(u64, [u8; 64])>,
-    },
+    /// Write groups, and hashes to the outboard.
+    Write(Verified),
     /// Make durable what was written.
     Commit(GroupSet),
     /// Check the hash of the archive and give it its name.
@@ -32,6 +33,7 @@ pub(super) enum Work {
 pub(super) fn start(
     spool: Spool,
     blob: Blob,
+    buffers: Buffers,
     work: Receiver<Work>,
     done: Sender<Done>,
 ) -> JoinHandle<()> {
@@ -44,7 +46,7 @@ pub(super) fn start(
             }
             Err(error) => return tell(&done, Done::Opened(root, Err(error))),
         };
-        if let Some(result) = run(partial, work, &done) {
+        if let Some(result) = run(partial, &buffers, work, &done) {
             tell(&done, Done::Fetched(root, result));
         }
     })
@@ -52,28 +54,70 @@ pub(super) fn start(
 
 fn run(
     mut partial: Partial,
+    buffers: &Buffers,
     mut work: Receiver<Work>,
     done: &Sender<Done>,
 ) -> Option<Result<(), ObjectError>> {
-    let root = *partial.root();
+    let mut committing = Committing::default();
     while let Some(work) = work.blocking_recv() {
         let written = match work {
-            Work::Write {
-                offset,
-                bytes,
-                outboard,
-            } => partial.write(offset, &bytes, &outboard),
-            Work::Commit(held) => partial.commit(held.clone()).map(|()| {
-                tell(done, Done::Committed(root, held));
+            Work::Write(verified) => partial.write(&verified).map(|()| {
+                buffers.put(verified.into_memory());
             }),
-            Work::Finish(nar_hash) => return Some(partial.finish(&nar_hash)),
+            Work::Commit(held) => committing.begin(&partial, held, done),
+            Work::Finish(nar_hash) => {
+                return Some(match committing.wait() {
+                    Ok(()) => partial.finish(&nar_hash),
+                    Err(error) => Err(ObjectError::Spool(error)),
+                });
+            }
         };
         if let Err(error) = written {
             return Some(Err(ObjectError::Spool(error)));
         }
         tell(done, Done::Written);
     }
-    None
+    committing
+        .wait()
+        .err()
+        .map(|error| Err(ObjectError::Spool(error)))
+}
+
+/// What is made durable on a thread of its own while more is written, one commit at a time: a disk
+/// that takes long to sync does not hold a download up.
+#[derive(Default)]
+struct Committing(Option<thread::JoinHandle<io::Result<()>>>);
+
+impl Committing {
+    fn begin(&mut self, partial: &Partial, held: GroupSet, done: &Sender<Done>) -> io::Result<()> {
+        self.wait()?;
+        let root = *partial.root();
+        let commit = partial.commit(held)?;
+        let done = done.clone();
+        let thread = thread::Builder::new().name("netabase-commit".to_owned());
+        self.0 = Some(thread.spawn(move || {
+            let held = commit.run()?;
+            tell(&done, Done::Committed(root, held));
+            Ok(())
+        })?);
+        Ok(())
+    }
+
+    /// Waits until all is durable that was to be.
+    fn wait(&mut self) -> io::Result<()> {
+        let Some(thread) = self.0.take() else {
+            return Ok(());
+        };
+        let panicked = |_| io::Error::other("the thread that syncs panicked");
+        thread.join().map_err(panicked)?
+    }
+}
+
+impl Drop for Committing {
+    fn drop(&mut self) {
+        // The first error of a download is the one to report.
+        let _ = self.wait();
+    }
 }
 
 fn tell(done: &Sender<Done>, what: Done) {

@@ -13,6 +13,7 @@ use super::{
     peer::Peer,
     proof::ProofError,
     random::Random,
+    verified::Verified,
 };
 
 /// The most requests for groups that are in flight for a download.
@@ -40,6 +41,10 @@ pub const COMMIT_BYTES: u64 = 32 * 1024 * 1024;
 /// [`COMMIT_BYTES`].
 pub const COMMIT_AFTER: Duration = Duration::from_secs(5);
 
+/// For how long after the last byte that was verified newcomers have a download that is stalled go
+/// on: whoever names new peers without end does not keep it from being given up.
+pub const NEWCOMERS_HELP_FOR: Duration = Duration::from_secs(120);
+
 /// The name of a request within its download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(u64);
@@ -63,15 +68,8 @@ pub enum Output<P> {
         /// Its name.
         id: RequestId,
     },
-    /// Write bytes that are verified.
-    Write {
-        /// Where they stand in the blob.
-        offset: u64,
-        /// The bytes, at most 256 KiB.
-        bytes: Vec<u8>,
-        /// The hashes that proved them, with their places in the outboard, to prove them to others.
-        outboard: Vec<(u64, [u8; 64])>,
-    },
+    /// Write groups to the blob, and the hashes that proved them to the outboard.
+    Write(Verified),
     /// Make durable what was written, and then remember that these groups are.
     Commit {
         /// All groups that were written.
@@ -193,6 +191,8 @@ pub struct Download<P> {
     pub(super) random: Random,
     pub(super) now: Duration,
     pub(super) progress_at: Duration,
+    /// When it began, or the last byte was verified.
+    pub(super) verified_at: Duration,
     pub(super) is_stalled: bool,
     pub(super) is_finished: bool,
     /// Since when something is written that is not committed, and how many bytes.
@@ -245,6 +245,7 @@ impl<P: Clone + Ord> Download<P> {
             random: Random::new(seed),
             now,
             progress_at: now,
+            verified_at: now,
             is_stalled: false,
             is_finished: false,
             uncommitted: None,
@@ -278,7 +279,8 @@ impl<P: Clone + Ord> Download<P> {
         self.is_finished
     }
 
-    /// Tells whether it is stalled: it said so, and no peer was added and nothing came since.
+    /// Tells whether it is stalled: it said so, and since then nothing came and no peer was added
+    /// that it could hope for.
     #[must_use]
     pub const fn is_stalled(&self) -> bool {
         self.is_stalled
@@ -306,6 +308,9 @@ impl<P: Clone + Ord> Download<P> {
     /// Adds a peer that may have the blob, or part of it. Returns whether it is one of the
     /// download's peers now: not where it was banned, or there are [`PEERS_MAX`] others that are of
     /// use. One that has nothing or does not answer makes room for it, and may be added again.
+    ///
+    /// A download that is stalled goes on with it, unless no byte was verified for
+    /// [`NEWCOMERS_HELP_FOR`]: then it stays stalled until the newcomer sends one.
     pub fn add_peer(&mut self, peer: P, now: Duration) -> bool {
         self.pass(now);
         if self.peers.contains_key(&peer) {
@@ -315,7 +320,7 @@ impl<P: Clone + Ord> Download<P> {
             return false;
         }
         self.peers.insert(peer, Peer::new(self.now));
-        if self.is_stalled {
+        if self.is_stalled && self.now < self.verified_at + NEWCOMERS_HELP_FOR {
             self.is_stalled = false;
             self.progress_at = self.now;
         }
@@ -351,7 +356,7 @@ impl<P: Clone + Ord> Download<P> {
     pub fn give_up(mut self) -> Vec<Output<P>> {
         self.commit();
         let is_for_disk = |output: &Output<P>| match output {
-            Output::Write { .. } | Output::Commit { .. } | Output::Finished => true,
+            Output::Write(_) | Output::Commit { .. } | Output::Finished => true,
             Output::Send { .. } | Output::Cancel { .. } => false,
             Output::Ban { .. } | Output::Stalled(_) => false,
         };

@@ -98,6 +98,33 @@ impl GroupSet {
         }
     }
 
+    /// Returns the set that has all of the groups, of which there are at most [`GROUPS_MAX`].
+    ///
+    /// # Panics
+    /// Panics where there are more.
+    ///
+    /// # Examples
+    /// ```
+    /// use nix_remote::peers::transfer::GroupSet;
+    ///
+    /// let all = GroupSet::full(11);
+    /// assert!(all.is_full());
+    /// assert_eq!(all.as_bytes(), [0xff, 0b111]);
+    /// ```
+    #[must_use]
+    pub fn full(groups: u32) -> Self {
+        let mut bits = Self::new(groups).bits;
+        bits.fill(u8::MAX);
+        if let Some(last) = bits.last_mut() {
+            *last >>= (8 - groups % 8) % 8;
+        }
+        Self {
+            groups,
+            count: groups,
+            bits,
+        }
+    }
+
     /// Returns the set with these bits.
     ///
     /// # Errors

@@ -201,8 +201,15 @@ impl Response {
     /// Fails on bytes that are not the one form of a response. A proof is not looked at.
     pub fn decode(mut bytes: Vec<u8>) -> Result<Self, MessageError> {
         check_length(&bytes, RESPONSE_BYTES_MAX)?;
-        let mut reader = Reader::new(&bytes);
-        let response = match need(reader.u8(), "kind")? {
+        let kind = need(bytes.first().copied(), "kind")?;
+        bytes.drain(..1);
+        Self::from_parts(kind, bytes)
+    }
+
+    /// Reads what follows the first byte, of which a proof keeps the memory.
+    pub(crate) fn from_parts(kind: u8, rest: Vec<u8>) -> Result<Self, MessageError> {
+        let mut reader = Reader::new(&rest);
+        let response = match kind {
             kind::UNKNOWN => Self::Unknown,
             kind::BUSY => Self::Busy {
                 retry_after_ms: retry_after(&mut reader)?,
@@ -211,15 +218,21 @@ impl Response {
                 size: blob(&mut reader)?.size(),
             },
             kind::PARTIAL => partial(&mut reader)?,
-            kind::PROOF if reader.left() == 0 => return Err(MessageError::EmptyProof),
-            kind::PROOF => {
-                bytes.drain(..1);
-                return Ok(Self::Proof(bytes));
-            }
+            kind::PROOF if rest.is_empty() => return Err(MessageError::EmptyProof),
+            kind::PROOF => return Ok(Self::Proof(rest)),
             other => return Err(MessageError::Kind(other)),
         };
         end(&reader)?;
         Ok(response)
+    }
+
+    /// Returns the bytes in two parts, of which the second one is a proof where it is one.
+    #[cfg(feature = "peers")]
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Vec<u8>) {
+        match self {
+            Self::Proof(proof) => (vec![kind::PROOF], proof),
+            other => (other.encode(), Vec::new()),
+        }
     }
 
     /// Returns what a peer says that holds these groups of a blob.

@@ -47,11 +47,28 @@ where
     D: ReadAt<Error: std::error::Error> + ?Sized,
     O: ReadAt<Error: std::error::Error> + ?Sized,
 {
+    prove_in(blob, range, data, outboard, |length| vec![0; length], false)
+}
+
+/// Does the same in memory of the given length, whatever is in it. Groups that were checked are not
+/// verified again.
+pub(crate) fn prove_in<D, O>(
+    blob: &Blob,
+    range: GroupRange,
+    data: &D,
+    outboard: &O,
+    memory: impl FnOnce(usize) -> Vec<u8>,
+    is_checked: bool,
+) -> Result<Vec<u8>, ProveError<D::Error, O::Error>>
+where
+    D: ReadAt<Error: std::error::Error> + ?Sized,
+    O: ReadAt<Error: std::error::Error> + ?Sized,
+{
     if !blob.has(range) {
         return Err(ProveError::NoSuchGroups);
     }
     let mut walk = Walk::new(blob, range);
-    let mut proof = vec![0; walk.bytes()];
+    let mut proof = memory(walk.bytes());
     let mut rest = &mut proof[..];
     while let Some(step) = walk.next() {
         let (bytes, after) = rest.split_at_mut(step.bytes());
@@ -63,7 +80,11 @@ where
                 .read_exact_at(offset, bytes)
                 .map_err(ProveError::Data)?,
         }
-        if !walk.accept(step, bytes) {
+        let is_true = match step {
+            Step::Group { .. } if is_checked => walk.pass(),
+            _ => walk.accept(step, bytes),
+        };
+        if !is_true {
             return Err(ProveError::Damaged(Place::of(step)));
         }
         rest = after;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    download::{BANNED_MAX, Download, Failure, Lie, Output, REQUEST_GROUPS, RequestId, Sent},
-    groups::{GROUP_BYTES, GroupRange},
+    download::{BANNED_MAX, Download, Failure, Lie, Output, RequestId, Sent},
+    groups::GroupRange,
     message::Response,
     peer::{Holding, Peer},
     proof::{Piece, ProofError, Proven},
+    verified::Verified,
 };
 
 /// After how long a peer that lacks something is asked again what it has.
@@ -31,7 +32,7 @@ impl<P: Clone + Ord> Download<P> {
             (None, Response::Partial { size, held }) => {
                 self.said_size(&sent, size, Holding::Some(held));
             }
-            (Some(range), Response::Proof(proof)) => self.on_proof(&sent, range, &proof),
+            (Some(range), Response::Proof(proof)) => self.on_proof(&sent, range, proof),
             (Some(_), Response::Unknown) => {
                 self.set_back(&sent, None);
                 self.said(&sent, Holding::Nothing);
@@ -86,28 +87,11 @@ impl<P: Clone + Ord> Download<P> {
     }
 
     /// Writes what a response proves, and bans its peer where that is not all of it.
-    fn on_proof(&mut self, sent: &Sent<P>, range: GroupRange, proof: &[u8]) {
-        let pieces = match Proven::new(&self.blob, range, proof) {
-            Ok(pieces) => pieces,
-            Err(source) => return self.on_lie(sent, source, proof.len()),
-        };
-        let mut outboard = Vec::new();
-        let mut group = range.first();
-        let mut taken = 0;
-        for piece in pieces {
-            match piece {
-                Ok(Piece::Pair { offset, bytes }) => {
-                    let pair = bytes.try_into().expect("two hashes have 64 bytes");
-                    outboard.push((offset, pair));
-                    taken += bytes.len();
-                }
-                Ok(Piece::Group { offset, bytes }) => {
-                    self.take_group(group, offset, bytes, &mut outboard);
-                    group += 1;
-                    taken += bytes.len();
-                }
-                Err(source) => return self.on_lie(sent, source, proof.len() - taken),
-            }
+    fn on_proof(&mut self, sent: &Sent<P>, range: GroupRange, proof: Vec<u8>) {
+        let length = proof.len();
+        match self.take_proven(range, proof) {
+            Ok(()) => {}
+            Err((source, taken)) => return self.on_lie(sent, source, length - taken),
         }
         let groups = range.count().into();
         let now = self.now;
@@ -121,6 +105,46 @@ impl<P: Clone + Ord> Download<P> {
         self.finish_if_full();
     }
 
+    /// Takes what is proven of a range; fails with how many bytes come before the first that are
+    /// not.
+    fn take_proven(
+        &mut self,
+        range: GroupRange,
+        proof: Vec<u8>,
+    ) -> Result<(), (ProofError, usize)> {
+        let pieces = Proven::new(&self.blob, range, &proof).map_err(|source| (source, 0))?;
+        let (mut groups, mut pairs) = (Vec::new(), Vec::new());
+        let mut group = range.first();
+        let mut taken = 0;
+        let mut wrong = None;
+        for piece in pieces {
+            match piece {
+                Ok(Piece::Pair { offset, bytes }) => {
+                    let pair = bytes.try_into().expect("two hashes have 64 bytes");
+                    pairs.push((offset, pair));
+                    taken += bytes.len();
+                }
+                Ok(Piece::Group { offset, bytes }) => {
+                    let place = taken..taken + bytes.len();
+                    taken = place.end;
+                    if self.take_group(group, bytes.len()) {
+                        groups.push((offset, place));
+                    }
+                    group += 1;
+                }
+                Err(source) => wrong = Some((source, taken)),
+            }
+        }
+        if !groups.is_empty() {
+            self.outputs.push_back(Output::Write(Verified {
+                proof,
+                groups,
+                pairs,
+            }));
+        }
+        wrong.map_or(Ok(()), Err)
+    }
+
     fn on_lie(&mut self, sent: &Sent<P>, source: ProofError, bytes: usize) {
         self.counts.wasted_bytes += count_of(bytes);
         self.release(sent);
@@ -128,49 +152,21 @@ impl<P: Clone + Ord> Download<P> {
         self.finish_if_full();
     }
 
-    /// Takes a group that is verified, unless it is there already.
-    fn take_group(
-        &mut self,
-        group: u32,
-        offset: u64,
-        bytes: &[u8],
-        outboard: &mut Vec<(u64, [u8; 64])>,
-    ) {
-        let length = count_of(bytes.len());
+    /// Takes note of a group that is verified; returns whether it was not there before.
+    fn take_group(&mut self, group: u32, bytes: usize) -> bool {
+        let length = count_of(bytes);
         if !self.held.insert(group) {
             self.counts.wasted_bytes += length;
-            return;
+            return false;
         }
         self.taken.insert(group);
         self.counts.verified_bytes += length;
         self.progress_at = self.now;
+        self.verified_at = self.now;
         self.is_stalled = false;
         let (_, uncommitted) = self.uncommitted.get_or_insert((self.now, 0));
         *uncommitted += length;
-        self.write(offset, bytes, outboard);
-    }
-
-    /// Adds to the last output where that is to be written right before.
-    fn write(&mut self, offset: u64, bytes: &[u8], outboard: &mut Vec<(u64, [u8; 64])>) {
-        let whole = GROUP_BYTES * u64::from(REQUEST_GROUPS);
-        if let Some(Output::Write {
-            offset: start,
-            bytes: before,
-            outboard: pairs,
-        }) = self.outputs.back_mut()
-        {
-            let length = count_of(before.len());
-            if *start + length == offset && length < whole {
-                before.extend_from_slice(bytes);
-                pairs.append(outboard);
-                return;
-            }
-        }
-        self.outputs.push_back(Output::Write {
-            offset,
-            bytes: bytes.to_vec(),
-            outboard: std::mem::take(outboard),
-        });
+        true
     }
 
     fn prove_size(&mut self) {

@@ -118,6 +118,12 @@ impl Walk {
         self.steps.next()
     }
 
+    /// Goes past a group that was verified before; returns whether one was expected.
+    #[must_use]
+    pub(super) fn pass(&mut self) -> bool {
+        self.expected.pop().is_some()
+    }
+
     /// Whether the bytes are those of the step, which came last.
     #[must_use]
     pub(super) fn accept(&mut self, step: Step, bytes: &[u8]) -> bool {

@@ -1,0 +1,115 @@
+//! What downloads ask of others, and what comes of it.
+
+use nix_remote::peers::transfer::{
+    DOWNLOAD_RESPONSE_BYTES_MAX, Failure, Output, Request, RequestId, Response,
+};
+
+use crate::{
+    corpus::Root,
+    downloading::{Active, HASHED_MS},
+    network::Message,
+    world::{Done, World},
+};
+
+impl World {
+    fn active(&mut self, node: u32, root: &Root) -> &mut Active {
+        self.mind(node).downloads.get_mut(root).unwrap()
+    }
+
+    pub(crate) fn do_output(&mut self, node: u32, root: Root, output: Output<u32>) {
+        match output {
+            Output::Send { peer, id, request } => self.request(node, root, peer, id, request),
+            Output::Cancel { id, .. } => {
+                self.active(node, &root).in_flight.remove(&id);
+                let requests = &mut self.mind(node).requests;
+                requests.retain(|_, request| *request != (root, id));
+            }
+            Output::Write(verified) => {
+                let mut pairs = verified.pairs();
+                for (offset, bytes) in verified.groups() {
+                    let pairs = std::mem::take(&mut pairs);
+                    self.write(node, &root, offset as usize, bytes, pairs);
+                }
+            }
+            Output::Commit { held } => {
+                let disk = &mut self.peers[node as usize].disk;
+                let part = disk.parts.get_mut(&root).unwrap();
+                let is_there = part.has(&held, &self.corpus.contents[&root].bytes);
+                part.commit(held.clone());
+                assert!(is_there, "{}: commits what is not there", self.name());
+                self.counts.add("commits");
+                let later = self.dice.below(HASHED_MS);
+                self.disk_done(node, later, Done::Committed(root, held));
+            }
+            Output::Ban { peer, why } => self.ban(node, peer, &why),
+            Output::Finished => {
+                // Now and then it is a large one.
+                let most = self.dice.pick(&[8, 8, 8, 20_000]);
+                let later = HASHED_MS + self.dice.below(most);
+                self.disk_done(node, later, Done::Finished(root));
+            }
+            Output::Stalled(_) => self.counts.add("stalls"),
+        }
+    }
+
+    fn request(&mut self, node: u32, root: Root, to: u32, id: RequestId, request: Request) {
+        let bytes = match request {
+            Request::Get { range, .. } => self.active(node, &root).wanted.blob.bytes_of(range),
+            Request::Have { .. } => 0,
+        };
+        let mind = self.mind(node);
+        let is_banned = mind.banned.contains(&to);
+        let active = mind.downloads.get_mut(&root).unwrap();
+        active.in_flight.insert(id, (to, bytes));
+        self.requests += 1;
+        let (number, life) = (self.requests, self.peers[node as usize].life);
+        self.mind(node).requests.insert(number, (root, id));
+        let message = Message::Request(number, request);
+        if is_banned {
+            // Whoever is banned is not sent anything: there is no connection.
+            return self.lose(node, to, life, &message);
+        }
+        self.send(node, to, life, message);
+    }
+
+    pub(crate) fn on_response(&mut self, from: u32, node: u32, number: u64, bytes: Vec<u8>) {
+        let now = self.now;
+        if self.mind(node).banned.contains(&from) {
+            return;
+        }
+        let Some((root, id)) = self.mind(node).requests.remove(&number) else {
+            return self.counts.add("answers that come too late");
+        };
+        let active = self.active(node, &root);
+        active.in_flight.remove(&id);
+        let Some(download) = &mut active.download else {
+            return;
+        };
+        let wasted = download.counts().wasted_bytes;
+        let response = Response::decode(bytes);
+        let is_of_part = matches!(response, Ok(Response::Partial { .. }));
+        match response {
+            Ok(response) => download.on_response(&from, id, response, now),
+            Err(_) => download.on_failure(&from, id, Failure::Malformed, now),
+        }
+        let wasted = download.counts().wasted_bytes - wasted;
+        let limit = DOWNLOAD_RESPONSE_BYTES_MAX as u64;
+        assert!(wasted <= limit, "{}: {wasted} bytes wasted", self.name());
+        self.check_download(node, &root);
+        if is_of_part {
+            self.counts.add("answers of who has a part");
+        }
+    }
+
+    pub(crate) fn on_failed(&mut self, peer: u32, node: u32, number: u64) {
+        let now = self.now;
+        let Some((root, id)) = self.mind(node).requests.remove(&number) else {
+            return;
+        };
+        let active = self.active(node, &root);
+        active.in_flight.remove(&id);
+        if let Some(download) = &mut active.download {
+            download.on_failure(&peer, id, Failure::Lost, now);
+        }
+    }
+}
