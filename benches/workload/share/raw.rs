@@ -10,12 +10,13 @@ use libp2p::{
     swarm::SwarmEvent,
     tcp, yamux,
 };
+use nix_remote::peers::transfer::{GROUP_BYTES, REQUEST_GROUPS, REQUESTS_MAX};
 
 /// As many bytes as a response of a node has.
-const RESPONSE_BYTES: usize = 256 << 10;
+const RESPONSE_BYTES: usize = REQUEST_GROUPS as usize * GROUP_BYTES as usize;
 
 /// As many requests as a download has in flight.
-const IN_FLIGHT: usize = 16;
+const IN_FLIGHT: usize = REQUESTS_MAX;
 
 #[derive(Clone, Default)]
 struct Bytes;

@@ -102,7 +102,7 @@ pub use self::{
 /// The largest envelope, which is the largest value that record stores take by default.
 pub const ENVELOPE_BYTES_MAX: usize = 4 * 1024;
 
-/// The largest chunk log: chunks of 256 KiB, the most that a lying peer can make others waste.
+/// The largest chunk log: chunks of 256 KiB, the most that a lying peer may make others waste.
 pub const CHUNK_LOG_MAX: u8 = 8;
 
 /// The most signatures of Nix that an announcement carries.

@@ -29,7 +29,7 @@ fn the_size_is_proven_before_anything_else_is_asked_for() {
 }
 
 #[test]
-fn requests_grow_to_256_kib_and_no_more_are_in_flight_than_may_be() {
+fn requests_grow_to_192_kib_and_no_more_are_in_flight_than_may_be() {
     let blob = held(300 * GROUP);
     let mut hand = Hand::new(&blob);
     let mut sent = hand.begin(1);
@@ -92,7 +92,7 @@ fn what_stands_before_a_lie_is_kept() {
     let mut sent = hand.begin(1);
     let wide = loop {
         let one = sent.remove(0);
-        if one.2.count() == 4 {
+        if one.2.count() == REQUEST_GROUPS {
             break one;
         }
         sent.extend(gets(&hand.answer(one, ms(20))));
@@ -107,7 +107,10 @@ fn what_stands_before_a_lie_is_kept() {
     let outputs = hand.outputs(ms(30));
     assert_eq!(bans(&outputs).len(), 1);
     let offset = u64::from(wide.2.first()) * GROUP as u64;
-    assert_eq!(written(&outputs), [(offset, 3 * GROUP)]);
+    assert_eq!(
+        written(&outputs),
+        [(offset, (usize::from(REQUEST_GROUPS) - 1) * GROUP)]
+    );
     assert_eq!(
         hand.download.counts().wasted_bytes - before.wasted_bytes,
         GROUP as u64

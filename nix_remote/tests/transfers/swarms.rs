@@ -125,7 +125,8 @@ fn all_that_is_written_is_proven_and_all_arrives_once_the_faults_are_over() {
             let lies = world.banned.len() * DOWNLOAD_RESPONSE_BYTES_MAX;
             let doubled = counts.doubled_groups * GROUP as u64;
             assert!(counts.wasted_bytes <= lies as u64 + doubled, "{counts:?}");
-            assert!(world.peak_bytes <= REQUESTS_MAX as u64 * 256 * 1024);
+            let groups = REQUESTS_MAX * usize::from(REQUEST_GROUPS);
+            assert!(world.peak_bytes <= (groups * GROUP) as u64);
         });
         assert!(
             result.is_ok(),
@@ -173,13 +174,13 @@ fn three_peers_give_nearly_three_times_as_much_as_one() {
     }
 }
 
-/// Four requests of 256 KiB in each 400 ms would be 2.5 MiB a second.
+/// Four requests of 192 KiB in each 400 ms would be 1.9 MiB a second.
 #[test]
 fn more_is_asked_at_a_time_of_a_peer_that_is_fast_and_far_away() {
     let mut world = World::new(1, &LARGE);
     world.node(Manner::Honest, 100 * MIB, ms(200));
     let far = rate(&mut world);
-    assert!(far * 2 >= 9 * MIB, "{far}");
+    assert!(far >= 4 * MIB, "{far}");
 }
 
 #[test]
@@ -228,7 +229,7 @@ fn a_liar_a_slow_peer_and_one_that_dies_midway_cost_little() {
     // 32 MiB at 2 MiB/s take 16 s; with the help of the one that dies after 4 s they take 12.
     assert!(together * 10 >= 2 * MIB * 12, "{together}");
     let counts = world.download.counts();
-    assert!(counts.wasted_bytes <= 257 * 1024, "{counts:?}");
+    assert!(counts.wasted_bytes <= 256 * 1024, "{counts:?}");
     assert!(
         counts.doubled_groups <= 12 * u64::from(REQUEST_GROUPS),
         "{counts:?}"

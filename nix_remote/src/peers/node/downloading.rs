@@ -21,7 +21,7 @@ use crate::peers::transfer::{
     Blob, Download, Failure, GroupSet, Lie, Output, Request, RequestId, Response, Stall,
 };
 
-/// How many pieces of an archive, of 256 KiB at most, wait to be written.
+/// How many pieces of an archive, of 192 KiB at most, wait to be written.
 const WRITES_MAX: usize = 16;
 
 /// With how many peers a download does not ask for more at once.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::groups::{GROUP_BYTES, GROUPS_MAX, GroupRange};
 
-/// The most bytes of a blob, which are 128 GiB.
+/// The most bytes of a blob, which are 128 GiB less 64 MiB.
 pub const BLOB_BYTES_MAX: u64 = GROUP_BYTES * GROUPS_MAX as u64;
 
 /// A blob as it is announced: the BLAKE3 hash of its bytes, and how many there are.

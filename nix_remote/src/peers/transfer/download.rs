@@ -19,14 +19,17 @@ use super::{
 /// The most requests for groups that are in flight for a download.
 pub const REQUESTS_MAX: usize = 16;
 
-/// For how many groups a request is at most, which are 256 KiB.
-pub const REQUEST_GROUPS: u8 = 4;
+/// For how many groups a request is at most, which are 192 KiB.
+pub const REQUEST_GROUPS: u8 = 3;
 
 /// The largest response to any request of a download, so the most bytes that a lie can waste.
-pub const DOWNLOAD_RESPONSE_BYTES_MAX: usize =
-    1 + PROOF_HASH_BYTES_MAX + ((REQUEST_GROUPS as usize * 1024) << GROUP_LOG);
+pub const DOWNLOAD_RESPONSE_BYTES_MAX: usize = 256 * 1024;
 
-const _: () = assert!(1 + 8 + GROUPS_MAX as usize / 8 <= DOWNLOAD_RESPONSE_BYTES_MAX);
+const _: () = {
+    let groups = (REQUEST_GROUPS as usize * 1024) << GROUP_LOG;
+    assert!(1 + PROOF_HASH_BYTES_MAX + groups <= DOWNLOAD_RESPONSE_BYTES_MAX);
+    assert!(1 + 8 + GROUPS_MAX as usize / 8 <= DOWNLOAD_RESPONSE_BYTES_MAX);
+};
 
 /// The most peers that a download has at a time.
 pub const PEERS_MAX: usize = 32;
@@ -169,7 +172,7 @@ pub struct Counts {
 /// In the end the fastest peers ask again for what the slowest ones are still to send. Whoever sends
 /// what is not proven is banned, at the cost of that one response.
 ///
-/// Memory: the bytes of at most [`REQUESTS_MAX`] requests of [`REQUEST_GROUPS`] groups, which are 4
+/// Memory: the bytes of at most [`REQUESTS_MAX`] requests of [`REQUEST_GROUPS`] groups, which are 3
 /// MiB, either in flight or to be written; twice a bit for each group, and once for each peer that
 /// has only a part.
 #[derive(Debug)]

@@ -6,8 +6,9 @@ pub const GROUP_BYTES: u64 = 64 * 1024;
 /// The chunk log that announcements give for groups of this size.
 pub const GROUP_LOG: u8 = 6;
 
-/// The most groups of a blob.
-pub const GROUPS_MAX: u32 = 2 * 1024 * 1024;
+/// The most groups of a blob, which are those of 128 GiB less 64 MiB: a bit for each of them fits a
+/// response of 256 KiB.
+pub const GROUPS_MAX: u32 = 2 * 1024 * 1024 - 1024;
 
 /// The most groups of a request, which are 1 MiB.
 pub const REQUEST_GROUPS_MAX: u8 = 16;
