@@ -93,6 +93,26 @@ fn no_encoding_is_a_prefix_of_another<K: NetabaseKey>(a: &K, b: &K) {
     }
 }
 
+/// A key that implements no more than it must.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Own(String);
+
+impl NetabaseKey for Own {
+    type Indexed = Self;
+
+    fn encode_key(&self, out: &mut Vec<u8>) {
+        self.0.encode_key(out);
+    }
+
+    fn decode_key(reader: &mut KeyReader<'_>) -> Result<Self, KeyError> {
+        String::decode_key(reader).map(Self)
+    }
+
+    fn key_shape(types: &mut Types) -> Shape {
+        String::key_shape(types)
+    }
+}
+
 fn skipping_consumes_what_decoding_does<K: NetabaseKey>(key: &K, following: &[u8]) {
     let mut bytes = vec![0xAB, 0xCD];
     key.encode_key(&mut bytes);
@@ -196,6 +216,8 @@ key_laws! {
         ((arb_text(), arb_bytes().prop_map(Reverse)).prop_map(Reverse), any::<u8>()), Ord::cmp;
     duration: Duration, arb_duration(), Ord::cmp;
     system_time: SystemTime, arb_system_time(), Ord::cmp;
+    own: Own, arb_text().prop_map(Own), Ord::cmp;
+    own_array: [Own; 2], [arb_text().prop_map(Own), arb_text().prop_map(Own)], Ord::cmp;
 }
 
 #[cfg(feature = "uuid")]
