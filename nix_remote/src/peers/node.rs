@@ -19,6 +19,7 @@
 //! there, and the store checks it again as it is added. Until then it is in the node's folder alone.
 
 mod adding;
+mod addresses;
 mod announcer;
 mod announcing;
 mod behaviour;
@@ -30,6 +31,7 @@ mod evidence;
 mod fetching;
 mod finding;
 mod handle;
+mod hearing;
 mod known;
 #[cfg(feature = "mdns")]
 mod local;
@@ -60,12 +62,13 @@ pub use self::{
     evidence::{EVIDENCE_MAX, Evidence},
     handle::{DownloadStatus, Fetched, NodeHandle, Status},
     serving::Served,
-    totals::Totals,
+    totals::{RefusedConnections, Totals},
 };
 use self::{
     behaviour::Speech,
     evidence::EvidenceBook,
     finding::Finding,
+    hearing::HearingCodec,
     known::Known,
     rows::{Database, SharedObject},
     shares::{Shared, Shares, Source},
@@ -73,7 +76,6 @@ use self::{
     task::{DONE_MAX, Parts, Task},
 };
 use super::{
-    codec::BlobCodec,
     lookup::Lookups,
     transfer::{GroupSet, Server},
     validators::validators,
@@ -126,8 +128,8 @@ fn open(config: NodeConfig, store: LocalStore, id: PeerId) -> Result<Parts, Node
     let rules = validators(&dir, config.keeps.clone()).map_err(NodeError::Namespaces)?;
     let inbound = Inbound::start(records.clone(), Arc::new(rules), InboundConfig::default());
     let inbound = inbound.map_err(NodeError::Threads)?;
-    let codec = BlobCodec::default();
-    let buffers = codec.buffers.clone();
+    let codec = HearingCodec::default();
+    let buffers = codec.inner.buffers.clone();
     let mut swarm = behaviour::swarm(&config, records.clone(), codec)?;
     listen(&mut swarm, &config)?;
 

@@ -51,7 +51,7 @@ pub use self::{
     download::{
         BANNED_MAX, COMMIT_AFTER, COMMIT_BYTES, Counts, DOWNLOAD_RESPONSE_BYTES_MAX, Download,
         Failure, Lie, NEWCOMERS_HELP_FOR, Output, PEERS_MAX, REQUEST_GROUPS, REQUESTS_MAX,
-        RequestId, Stall,
+        RequestId, SILENT_AFTER, Stall,
     },
     groups::{
         GROUP_BYTES, GROUP_LOG, GROUPS_MAX, GroupRange, GroupSet, GroupSetError, REQUEST_GROUPS_MAX,

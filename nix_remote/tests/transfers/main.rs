@@ -20,6 +20,7 @@ mod node;
 mod proofs;
 mod resumes;
 mod serving;
+mod silence;
 mod support;
 mod swarms;
 mod world;

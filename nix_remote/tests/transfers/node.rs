@@ -38,7 +38,8 @@ pub(crate) struct Node<'a> {
 
 /// What a node sends.
 pub(crate) struct Sent {
-    /// When it arrives.
+    /// When the first byte of it arrives, and when the last.
+    pub(crate) begins: Duration,
     pub(crate) at: Duration,
     pub(crate) bytes: Vec<u8>,
     /// What is still being read.
@@ -96,10 +97,16 @@ impl<'a> Node<'a> {
             }
         }
         let nanos = bytes.len() as u64 * 1_000_000_000 / self.rate;
+        let begins = self.free_at.max(now) + self.latency;
         self.free_at = self.free_at.max(now) + Duration::from_nanos(nanos);
         self.sent_bytes += bytes.len() as u64;
         let at = self.free_at + self.latency;
-        Some(Sent { at, bytes, read })
+        Some(Sent {
+            begins,
+            at,
+            bytes,
+            read,
+        })
     }
 
     fn respond(

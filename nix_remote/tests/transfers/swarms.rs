@@ -190,6 +190,7 @@ fn a_peer_of_four_kilobytes_a_second_is_still_of_use() {
     world.node(Manner::Honest, 4000, ms(10));
     let end = world.run(ms(3_600_000));
     assert!(world.is_finished && world.has_all(), "{end:?}");
+    assert_eq!(world.silent, [0; 0], "it is slow and not silent");
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use nix_remote::peers::transfer::{
     DOWNLOAD_RESPONSE_BYTES_MAX, Download, Failure, GroupRange, GroupSet, Limits, Output,
-    REQUEST_GROUPS, REQUESTS_MAX, Request, RequestId, Response, ResumeRecord, Stall, Verified,
+    REQUEST_GROUPS, REQUESTS_MAX, Request, RequestId, Response, ResumeRecord, SILENT_AFTER, Stall,
+    Verified,
 };
 
 use crate::{
@@ -39,6 +40,7 @@ pub(crate) enum Event {
     Request(u32, RequestId, u32, Request),
     ReadEnds(u32, nix_remote::peers::transfer::ReadId),
     Response(u32, RequestId, u32, Option<Vec<u8>>),
+    Bytes(u32, RequestId, u32),
     Die(u32),
     Join(u32),
     Kill(Record),
@@ -76,6 +78,7 @@ pub(crate) struct World<'a> {
     pub(crate) is_finished: bool,
     pub(crate) banned: Vec<u32>,
     pub(crate) stalls: Vec<Stall>,
+    pub(crate) silent: Vec<u32>,
     /// How many bytes were written, over all lives of the process.
     pub(crate) written_bytes: u64,
     /// The most bytes in flight or waiting to be written.
@@ -89,6 +92,8 @@ pub(crate) struct World<'a> {
     next_event: u64,
     life: u32,
     in_flight: BTreeMap<RequestId, (u32, Option<GroupRange>)>,
+    /// When each node gave something at last.
+    gave_at: BTreeMap<u32, Duration>,
 }
 
 impl<'a> World<'a> {
@@ -103,6 +108,7 @@ impl<'a> World<'a> {
             is_finished: false,
             banned: Vec::new(),
             stalls: Vec::new(),
+            silent: Vec::new(),
             written_bytes: 0,
             peak_bytes: 0,
             commits: 0,
@@ -113,6 +119,7 @@ impl<'a> World<'a> {
             next_event: 0,
             life: 0,
             in_flight: BTreeMap::new(),
+            gave_at: BTreeMap::new(),
         }
     }
 
@@ -170,7 +177,11 @@ impl<'a> World<'a> {
             Event::Response(from, id, life, bytes) if life == self.life => {
                 self.hear(from, id, bytes);
             }
-            Event::Response(..) => {}
+            Event::Bytes(from, id, life) if life == self.life => {
+                self.download.on_bytes(&from, id, self.now);
+                self.gave_at.insert(from, self.now);
+            }
+            Event::Response(..) | Event::Bytes(..) => {}
             Event::Die(name) => {
                 self.nodes.get_mut(&name).unwrap().is_alive = false;
                 self.in_flight.retain(|_, (peer, _)| *peer != name);
@@ -232,6 +243,7 @@ impl<'a> World<'a> {
         self.disk.record = kept.filter(|_| !groups.is_empty());
         self.life += 1;
         self.in_flight.clear();
+        self.gave_at.clear();
         self.banned.clear();
         self.download = Download::resume(blob, groups, self.seed, self.now).unwrap();
         let alive = self.nodes.iter().filter(|(_, node)| node.is_alive);
@@ -256,6 +268,11 @@ impl<'a> World<'a> {
             self.at(answer.at, Event::Response(to, id, life, None));
         } else if !lost {
             let jitter = self.jitter();
+            let mut some = answer.begins + jitter;
+            while request_is_of_groups(&request) && some < answer.at + jitter {
+                self.at(some, Event::Bytes(to, id, life));
+                some += ms(1000);
+            }
             let event = Event::Response(to, id, life, Some(answer.bytes));
             if self.dice.percent(self.faults.double_percent) {
                 let later = answer.at + jitter + self.jitter() + ms(1);
@@ -268,12 +285,18 @@ impl<'a> World<'a> {
     /// A response gets to the download.
     fn hear(&mut self, from: u32, id: RequestId, bytes: Option<Vec<u8>>) {
         let now = self.now;
-        self.in_flight.remove(&id);
+        let sent = self.in_flight.remove(&id);
+        let is_of_groups = sent.is_some_and(|(_, range)| range.is_some());
         let wasted = self.download.counts().wasted_bytes;
         match bytes.map(Response::decode) {
             None => self.download.on_failure(&from, id, Failure::Lost, now),
             Some(Err(_)) => self.download.on_failure(&from, id, Failure::Malformed, now),
-            Some(Ok(response)) => self.download.on_response(&from, id, response, now),
+            Some(Ok(response)) => {
+                if is_of_groups || matches!(response, Response::Proof(_) | Response::Busy { .. }) {
+                    self.gave_at.insert(from, now);
+                }
+                self.download.on_response(&from, id, response, now);
+            }
         }
         let wasted = self.download.counts().wasted_bytes - wasted;
         let limit = DOWNLOAD_RESPONSE_BYTES_MAX as u64;
@@ -316,6 +339,12 @@ impl<'a> World<'a> {
                 assert!(is_liar, "{}: {peer} is banned: {why}", self.name());
                 self.in_flight.retain(|_, (of, _)| *of != peer);
                 self.banned.push(peer);
+            }
+            Output::Silent { peer } => {
+                let gave_at = self.gave_at.get(&peer);
+                let is_so = gave_at.is_none_or(|at| self.now >= *at + SILENT_AFTER);
+                assert!(is_so, "{}: {peer} is not silent", self.name());
+                self.silent.push(peer);
             }
             Output::Finished => self.is_finished = true,
             Output::Stalled(stall) => self.stalls.push(stall),
@@ -392,6 +421,10 @@ impl<'a> World<'a> {
     fn jitter(&mut self) -> Duration {
         Duration::from_micros(self.dice.below(1000 * self.faults.jitter_ms + 1))
     }
+}
+
+fn request_is_of_groups(request: &Request) -> bool {
+    matches!(request, Request::Get { .. })
 }
 
 pub(crate) fn full(held: &Held) -> GroupSet {

@@ -18,10 +18,12 @@ use netabase_store::{
 };
 
 use super::{
+    addresses::Addresses,
     config::{NodeConfig, NodeLimits},
     error::NodeError,
+    hearing::HearingCodec,
 };
-use crate::peers::codec::{BlobCodec, blob_protocol};
+use crate::peers::codec::blob_protocol;
 
 /// The record store of a node.
 pub(super) type Records = KadStore<RedbBackend>;
@@ -39,12 +41,13 @@ const OPENING_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a node speaks; limits and lists come first, to refuse before others hear of a connection.
 #[derive(NetworkBehaviour)]
 pub(super) struct Speech {
+    pub(super) addresses: Addresses,
     pub(super) limits: connection_limits::Behaviour,
     pub(super) blocked: allow_block_list::Behaviour<allow_block_list::BlockedPeers>,
     pub(super) allowed: Toggle<allow_block_list::Behaviour<allow_block_list::AllowedPeers>>,
     pub(super) identify: identify::Behaviour,
     pub(super) kad: Kad,
-    pub(super) blobs: request_response::Behaviour<BlobCodec>,
+    pub(super) blobs: request_response::Behaviour<HearingCodec>,
     #[cfg(feature = "mdns")]
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
 }
@@ -58,7 +61,7 @@ pub(super) fn network(config: &NodeConfig) -> String {
 pub(super) fn swarm(
     config: &NodeConfig,
     records: Records,
-    codec: BlobCodec,
+    codec: HearingCodec,
 ) -> Result<Swarm<Speech>, NodeError> {
     let kad_protocol = format!("/netabase-nix/{}/kad/1", config.network);
     let kad_protocol = StreamProtocol::try_from_owned(kad_protocol);
@@ -81,7 +84,7 @@ fn speech(
     config: &NodeConfig,
     kad_protocol: StreamProtocol,
     records: Records,
-    codec: BlobCodec,
+    codec: HearingCodec,
 ) -> Result<Speech, Box<dyn Error + Send + Sync>> {
     let local = keys.public().to_peer_id();
     let kad_config = recommended(kad::Config::new(kad_protocol));
@@ -101,6 +104,7 @@ fn speech(
     });
     let identity = identify::Config::new(network(config), keys.public());
     Ok(Speech {
+        addresses: Addresses::new(&config.limits),
         limits: connection_limits::Behaviour::new(limits(&config.limits)),
         blocked: allow_block_list::Behaviour::default(),
         allowed: allowed.into(),
@@ -120,7 +124,7 @@ fn limits(limits: &NodeLimits) -> connection_limits::ConnectionLimits {
         .with_max_established_per_peer(Some(limits.per_peer_max))
 }
 
-fn blobs(limits: &NodeLimits, codec: BlobCodec) -> request_response::Behaviour<BlobCodec> {
+fn blobs(limits: &NodeLimits, codec: HearingCodec) -> request_response::Behaviour<HearingCodec> {
     let config = request_response::Config::default()
         .with_request_timeout(limits.request_timeout)
         .with_max_concurrent_streams(limits.streams_max);

@@ -65,6 +65,13 @@ pub struct NodeLimits {
     /// The most connections that are being opened by others. While so many say nothing, newcomers
     /// find a place by chance alone.
     pub pending_inbound_max: u32,
+    /// The most connections that others opened from one IPv4 address, or one /64 network of IPv6.
+    pub inbound_per_address_max: u32,
+    /// The most that are being opened from there.
+    pub pending_inbound_per_address_max: u32,
+    /// Whether connections from this machine are limited so too: without it they are not, since many
+    /// nodes may run here behind one address.
+    pub limit_loopback: bool,
     /// How long a request and its response may take together.
     pub request_timeout: Duration,
     /// The most requests that are answered at a time on one connection.
@@ -84,14 +91,18 @@ pub struct NodeLimits {
 }
 
 impl Default for NodeLimits {
-    /// 256 connections each way, 8 of one peer, 384 being opened; 10 seconds for a request, 32
-    /// requests on a connection, 8 closures, 8 downloads; announcements are looked at every hour.
+    /// 256 connections each way, 8 of one peer, 384 being opened; 32 connections of one address and 16
+    /// being opened, but for this machine's; 10 seconds for a request, 32 requests on a connection, 8
+    /// closures, 8 downloads; announcements are looked at every hour.
     fn default() -> Self {
         Self {
             inbound_max: 256,
             outbound_max: 256,
             per_peer_max: 8,
             pending_inbound_max: 384,
+            inbound_per_address_max: 32,
+            pending_inbound_per_address_max: 16,
+            limit_loopback: false,
             request_timeout: Duration::from_secs(10),
             streams_max: 32,
             fetches_max: 8,

@@ -12,6 +12,7 @@ use tokio::{
 use super::{
     error::ObjectError,
     handle::DownloadStatus,
+    hearing::{Asked, Heard, InFlight},
     shares::Source,
     spool::hex,
     task::Task,
@@ -94,7 +95,8 @@ impl Active {
     }
 
     fn asks_every(&self) -> Duration {
-        let peers = self.download.as_ref().map_or(0, Download::peers);
+        let download = self.download.as_ref();
+        let peers = download.map_or(0, |download| download.peers() - download.silent_peers());
         if peers >= PEERS_ENOUGH {
             ASK_EVERY
         } else {
@@ -129,6 +131,12 @@ impl Active {
         match response {
             Ok(response) => download.on_response(&peer, id, response, now),
             Err(failure) => download.on_failure(&peer, id, failure, now),
+        }
+    }
+
+    pub(super) fn on_bytes(&mut self, peer: &PeerId, id: RequestId, now: Duration) {
+        if let Some(download) = &mut self.download {
+            download.on_bytes(peer, id, now);
         }
     }
 
@@ -187,6 +195,7 @@ impl Active {
                 Output::Send { peer, id, request } => return Some(Want::Send(peer, id, request)),
                 Output::Cancel { id, .. } => return Some(Want::Cancel(id)),
                 Output::Ban { peer, why } => return Some(Want::Ban(peer, why)),
+                Output::Silent { .. } => self.ask_at = self.ask_at.min(now + ASK_SOON),
                 Output::Stalled(stall) => {
                     self.stalled = Some((stall, now + STALLED_FOR));
                     self.ask_at = now;
@@ -316,7 +325,7 @@ impl Task {
         };
         self.totals.ended(active.status(), result.is_ok());
         tracing::debug!(root = %hex(root), is_there = result.is_ok(), "a download ended");
-        self.requests.retain(|_, (of, _)| of != root);
+        self.requests.retain(|_, sent| sent.root != *root);
         if let Err(ObjectError::NarHash { .. } | ObjectError::Stalled(_)) = &result {
             let now = self.now();
             self.finding.set_aside(root, now);
@@ -340,12 +349,24 @@ impl Task {
         while let Some(active) = self.fetching.active.get_mut(root) {
             match active.next(now) {
                 Some(Want::Send(peer, id, request)) => {
+                    let (root, heard) = (*root, Heard::default());
+                    let asked = Asked {
+                        request,
+                        heard: heard.clone(),
+                    };
                     let blobs = &mut self.swarm.behaviour_mut().blobs;
-                    let sent = blobs.send_request(&peer, request);
-                    self.requests.insert(sent, (*root, id));
+                    let sent = blobs.send_request(&peer, asked);
+                    let in_flight = InFlight {
+                        root,
+                        peer,
+                        id,
+                        heard,
+                    };
+                    self.requests.insert(sent, in_flight);
                 }
                 Some(Want::Cancel(id)) => {
-                    self.requests.retain(|_, sent| *sent != (*root, id));
+                    let is_it = |sent: &InFlight| sent.root == *root && sent.id == id;
+                    self.requests.retain(|_, sent| !is_it(sent));
                 }
                 Some(Want::Ban(peer, lie)) => {
                     tracing::warn!(%peer, %lie, root = %hex(root), "a peer is banned");

@@ -8,16 +8,17 @@ use std::{
 use libp2p::{
     Multiaddr, PeerId, identify, kad,
     request_response::{self, OutboundFailure, OutboundRequestId},
-    swarm::SwarmEvent,
+    swarm::{ListenError, SwarmEvent},
 };
 
 use super::{
     behaviour::{SpeechEvent, network},
+    hearing::Asked,
     known::ADDRESSES_MAX,
     task::Task,
 };
 use crate::peers::{
-    transfer::{Failure, Request, Response},
+    transfer::{Failure, Response},
     validators::unix_seconds,
 };
 
@@ -40,6 +41,10 @@ impl Task {
             SwarmEvent::ListenerError { error, .. } => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept");
             }
+            SwarmEvent::IncomingConnectionError {
+                error: ListenError::Denied { cause },
+                ..
+            } => self.totals.refused(&cause),
             SwarmEvent::ConnectionClosed {
                 peer_id,
                 num_established: 0,
@@ -85,7 +90,7 @@ impl Task {
         self.known.heard(peer, addresses, now);
     }
 
-    fn on_blobs(&mut self, event: request_response::Event<Request, Response>) {
+    fn on_blobs(&mut self, event: request_response::Event<Asked, Response>) {
         use request_response::{Event, Message};
         match event {
             Event::Message { peer, message, .. } => match message {
@@ -93,7 +98,7 @@ impl Task {
                     request_id,
                     request,
                     channel,
-                } => self.serve(peer, request_id, &request, channel),
+                } => self.serve(peer, request_id, &request.request, channel),
                 Message::Response {
                     request_id,
                     response,
@@ -117,12 +122,13 @@ impl Task {
         request: OutboundRequestId,
         response: Result<Response, Failure>,
     ) {
-        if let Some((root, id)) = self.requests.remove(&request) {
+        if let Some(sent) = self.requests.remove(&request) {
             if let Ok(response) = &response {
                 self.totals.received(peer, response);
             }
             let now = self.now();
-            self.fetching.on_response(&root, peer, id, response, now);
+            let fetching = &mut self.fetching;
+            fetching.on_response(&sent.root, peer, sent.id, response, now);
         }
     }
 

@@ -67,6 +67,19 @@ impl Fetching {
         }
     }
 
+    /// Takes note that bytes of a response come.
+    pub(super) fn on_bytes(
+        &mut self,
+        root: &[u8; 32],
+        peer: &PeerId,
+        id: RequestId,
+        now: Duration,
+    ) {
+        if let Some(active) = self.active.get_mut(root) {
+            active.on_bytes(peer, id, now);
+        }
+    }
+
     pub(super) fn on_peer_gone(&mut self, peer: &PeerId, now: Duration) {
         for active in self.active.values_mut() {
             active.on_peer_gone(peer, now);

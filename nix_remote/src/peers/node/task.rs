@@ -31,6 +31,7 @@ use super::{
     fetching::Fetching,
     finding::Finding,
     handle::{Command, Status},
+    hearing::InFlight,
     known::{self, Known},
     rows::Database,
     serving::Served,
@@ -42,7 +43,7 @@ use super::{
 };
 use crate::peers::{
     buffers::Buffers,
-    transfer::{GroupSet, ReadId, RequestId, Response, Server},
+    transfer::{GroupSet, ReadId, Response, Server},
 };
 
 /// How many results of blocking work wait for the task.
@@ -99,7 +100,9 @@ pub(super) struct Task {
     pub(super) reader: Reader,
     pub(super) served: Served,
     pub(super) announcing: Announcing,
-    pub(super) requests: HashMap<OutboundRequestId, ([u8; 32], RequestId)>,
+    pub(super) requests: HashMap<OutboundRequestId, InFlight>,
+    /// When to look at which of them get an answer.
+    pub(super) hears_at: Duration,
     /// The responses that were not sent yet, of reads that count until they are.
     pub(super) sending: HashMap<InboundRequestId, ReadId>,
     pub(super) republisher: Republisher<Kad>,
@@ -159,6 +162,7 @@ impl Task {
             served: Served::default(),
             announcing: Announcing::default(),
             requests: HashMap::new(),
+            hears_at: Duration::ZERO,
             sending: HashMap::new(),
             republisher: parts.republisher,
             inbound: parts.inbound,
@@ -254,6 +258,7 @@ impl Task {
     fn advance(&mut self) {
         while self.background.try_join_next().is_some() {}
         self.advance_finding();
+        self.hear();
         self.advance_fetching();
         self.advance_announcing();
         let now = Instant::now();

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use libp2p::PeerId;
+use libp2p::{
+    PeerId,
+    allow_block_list::{Blocked, NotAllowed},
+    connection_limits::Exceeded,
+    swarm::ConnectionDenied,
+};
 
-use super::handle::DownloadStatus;
+use super::{addresses::TooMany, handle::DownloadStatus};
 use crate::peers::{lookup::Outcome, transfer::Response};
 
 /// How many peers' bytes are told apart; those of others count as nobody's.
@@ -28,11 +33,39 @@ pub struct Totals {
     pub lookups_absent: u64,
     /// Lookups that were not answered.
     pub lookups_unanswered: u64,
+    /// Connections that others opened and that were closed at once.
+    pub refused: RefusedConnections,
     /// Bytes of proofs by the peers that sent them, those apart that were banned.
     pub received_bytes: BTreeMap<PeerId, u64>,
 }
 
+/// Connections that were refused, by the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct RefusedConnections {
+    /// There were as many of one address as it may have.
+    pub of_address: u64,
+    /// There were as many of one peer, or in all, as there may be.
+    pub of_limits: u64,
+    /// The peer is banned, or not among those that are allowed.
+    pub of_peer: u64,
+}
+
 impl Totals {
+    /// Takes note that a connection was refused.
+    pub(super) fn refused(&mut self, cause: &ConnectionDenied) {
+        let refused = &mut self.refused;
+        if cause.downcast_ref::<TooMany>().is_some() {
+            refused.of_address += 1;
+        } else if cause.downcast_ref::<Exceeded>().is_some() {
+            refused.of_limits += 1;
+        } else if cause.downcast_ref::<Blocked>().is_some()
+            || cause.downcast_ref::<NotAllowed>().is_some()
+        {
+            refused.of_peer += 1;
+        }
+    }
+
     pub(super) fn received(&mut self, peer: PeerId, response: &Response) {
         let Response::Proof(proof) = response else {
             return;

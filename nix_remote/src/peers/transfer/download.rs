@@ -44,6 +44,10 @@ pub const COMMIT_BYTES: u64 = 32 * 1024 * 1024;
 /// [`COMMIT_BYTES`].
 pub const COMMIT_AFTER: Duration = Duration::from_secs(5);
 
+/// After how long a peer that was asked and gave nothing is silent: no byte, and no word that it has
+/// no time.
+pub const SILENT_AFTER: Duration = Duration::from_secs(10);
+
 /// For how long after the last byte that was verified newcomers have a download that is stalled go
 /// on: whoever names new peers without end does not keep it from being given up.
 pub const NEWCOMERS_HELP_FOR: Duration = Duration::from_secs(120);
@@ -84,6 +88,12 @@ pub enum Output<P> {
         peer: P,
         /// What it did.
         why: Lie,
+    },
+    /// Look for others: a peer gave nothing for [`SILENT_AFTER`]. What it was asked for is asked of
+    /// others.
+    Silent {
+        /// The peer.
+        peer: P,
     },
     /// All is written and committed; nothing more follows.
     Finished,
@@ -132,6 +142,9 @@ pub enum Stall {
         /// What was announced.
         announced: u64,
     },
+    /// The peers that should have it give nothing, whatever they are asked.
+    #[error("the peers that should have it do not answer")]
+    Silent,
     /// Peers that should have it have sent nothing for a minute.
     #[error("no peer has sent anything for a minute")]
     NoProgress,
@@ -170,7 +183,9 @@ pub struct Counts {
 /// Before anything else the last group is fetched, which proves the size of the blob. Then each peer
 /// is sent requests in order, more at a time while that makes it faster, [`REQUESTS_MAX`] in all.
 /// In the end the fastest peers ask again for what the slowest ones are still to send. Whoever sends
-/// what is not proven is banned, at the cost of that one response.
+/// what is not proven is banned, at the cost of that one response; whoever gives nothing for
+/// [`SILENT_AFTER`] is asked again what it has, and then for one group at a time after all others, and
+/// is no reason to wait, until it gives something.
 ///
 /// Memory: the bytes of at most [`REQUESTS_MAX`] requests of [`REQUEST_GROUPS`] groups, which are 3
 /// MiB, either in flight or to be written; twice a bit for each group, and once for each peer that
@@ -295,6 +310,13 @@ impl<P: Clone + Ord> Download<P> {
         self.peers.len()
     }
 
+    /// Returns how many of them were silent, and have given nothing since.
+    #[must_use]
+    pub fn silent_peers(&self) -> usize {
+        let silent = self.peers.values().filter(|peer| peer.is_silent);
+        silent.count()
+    }
+
     /// Returns what it has cost and gained so far.
     #[must_use]
     pub const fn counts(&self) -> Counts {
@@ -361,7 +383,7 @@ impl<P: Clone + Ord> Download<P> {
         let is_for_disk = |output: &Output<P>| match output {
             Output::Write(_) | Output::Commit { .. } | Output::Finished => true,
             Output::Send { .. } | Output::Cancel { .. } => false,
-            Output::Ban { .. } | Output::Stalled(_) => false,
+            Output::Ban { .. } | Output::Silent { .. } | Output::Stalled(_) => false,
         };
         self.outputs.retain(is_for_disk);
         self.outputs.into()

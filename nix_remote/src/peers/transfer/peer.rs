@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    download::{REQUEST_GROUPS, REQUESTS_MAX},
+    download::{REQUEST_GROUPS, REQUESTS_MAX, SILENT_AFTER},
     groups::{GroupRange, GroupSet},
     random::Random,
 };
@@ -61,6 +61,11 @@ pub(super) struct Peer {
     span: u8,
     /// How often in a row it failed or was busy.
     setbacks: u32,
+    /// Since when it was asked and gave nothing, and whether that was for groups.
+    unheard_since: Option<Duration>,
+    owes_groups: bool,
+    /// Whether it gave nothing for too long, and nothing since.
+    pub(super) is_silent: bool,
     latency: Option<Duration>,
     /// How long it takes for a group, when it has enough to do.
     pace: Option<Duration>,
@@ -91,6 +96,9 @@ impl Peer {
             window: WINDOW_START,
             span: 1,
             setbacks: 0,
+            unheard_since: None,
+            owes_groups: false,
+            is_silent: false,
             latency: None,
             pace: None,
             answered_at: now,
@@ -107,10 +115,11 @@ impl Peer {
         }
     }
 
-    /// Whether another one may take its place: it has nothing, or failed again and again.
+    /// Whether another one may take its place: it has nothing, gives nothing, or failed again and
+    /// again.
     pub(super) const fn is_replaceable(&self) -> bool {
         let has_nothing = matches!(self.holding, Holding::Nothing | Holding::OtherSize(_));
-        has_nothing || self.setbacks >= SETBACKS_MANY
+        has_nothing || self.is_silent || self.setbacks >= SETBACKS_MANY
     }
 
     pub(super) fn holds(&self, range: GroupRange) -> bool {
@@ -145,6 +154,44 @@ impl Peer {
         };
         let doubled = usual.saturating_mul(1 << self.setbacks.min(8));
         doubled.min(DEADLINE_MAX)
+    }
+
+    /// Takes note that it was asked for groups, or for what it has.
+    pub(super) fn asked(&mut self, is_for_groups: bool, now: Duration) {
+        self.owes_groups |= is_for_groups;
+        self.unheard_since.get_or_insert(now);
+    }
+
+    /// Takes note that it said what it has, which is nothing given where it was asked for groups.
+    pub(super) fn heard(&mut self) {
+        if !self.owes_groups {
+            self.unheard_since = None;
+            self.is_silent = false;
+        }
+    }
+
+    /// Takes note that it gave something; returns whether it was silent.
+    pub(super) fn gave(&mut self, now: Duration) -> bool {
+        self.owes_groups = self.requests > 0;
+        self.unheard_since = self.owes_groups.then_some(now);
+        std::mem::take(&mut self.is_silent)
+    }
+
+    /// Returns when it is silent, if it gives nothing until then.
+    pub(super) fn silent_at(&self) -> Option<Duration> {
+        self.unheard_since.map(|since| since + SILENT_AFTER)
+    }
+
+    /// Takes note that it gave nothing for too long, and lets it rest; returns whether that is new.
+    /// What it said that it has counts no more.
+    pub(super) fn hush(&mut self, now: Duration, random: &mut Random) -> bool {
+        self.set_back(now, random);
+        (self.window, self.span) = (1, 1);
+        if self.held().is_some() {
+            self.holding = Holding::Unasked;
+        }
+        self.unheard_since = None;
+        !std::mem::replace(&mut self.is_silent, true)
     }
 
     /// Takes note that it said what it has.

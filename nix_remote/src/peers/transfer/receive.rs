@@ -18,7 +18,12 @@ impl<P: Clone + Ord> Download<P> {
     /// Takes the response to a request. One that nobody waits for any more is dropped.
     pub fn on_response(&mut self, peer: &P, id: RequestId, response: Response, now: Duration) {
         self.pass(now);
-        let Some(sent) = self.take_request(peer, id) else {
+        let sent = self.take_request(peer, id);
+        let is_of_groups = sent.as_ref().is_some_and(|sent| sent.range.is_some());
+        if is_of_groups || matches!(response, Response::Proof(_) | Response::Busy { .. }) {
+            self.gave(peer);
+        }
+        let Some(sent) = sent else {
             self.counts.late_bytes += proof_len(&response);
             return;
         };
@@ -43,6 +48,25 @@ impl<P: Clone + Ord> Download<P> {
                 self.release(&sent);
                 self.ban(&sent.peer, Lie::OtherKind);
             }
+        }
+    }
+
+    /// Takes note that bytes of the response to a request come, also to one that was given up: the
+    /// peer is slow then and not silent. Those of what it has count for nothing.
+    pub fn on_bytes(&mut self, peer: &P, id: RequestId, now: Duration) {
+        self.pass(now);
+        let sent = self.requests.get(&id);
+        if sent.is_none_or(|sent| sent.range.is_some()) {
+            self.gave(peer);
+        }
+    }
+
+    /// Takes note that a peer gave something: one that was silent may be hoped for again.
+    fn gave(&mut self, peer: &P) {
+        let now = self.now;
+        let peer = self.peers.get_mut(peer);
+        if peer.is_some_and(|peer| peer.gave(now)) {
+            self.hope();
         }
     }
 
@@ -78,12 +102,16 @@ impl<P: Clone + Ord> Download<P> {
         };
         if sent.range.is_none() {
             peer.said(self.now.saturating_sub(sent.at));
+            peer.heard();
         }
         let has_all = holding == Holding::All;
         peer.ask_at = (!has_all).then_some(self.now + ASK_AGAIN);
-        self.is_stalled &= peer.holding == holding;
+        let is_new = peer.holding != holding && !peer.is_silent;
         peer.holding = holding;
         peer.dry = None;
+        if is_new {
+            self.hope();
+        }
     }
 
     /// Writes what a response proves, and bans its peer where that is not all of it.

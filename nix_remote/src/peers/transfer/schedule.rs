@@ -26,6 +26,7 @@ impl<P: Clone + Ord> Download<P> {
     pub fn poll(&mut self, now: Duration) -> Option<Output<P>> {
         self.pass(now);
         if self.outputs.is_empty() && !self.is_finished() {
+            self.hush();
             self.expire();
             self.ask();
             self.fetch();
@@ -51,12 +52,13 @@ impl<P: Clone + Ord> Download<P> {
             _ => now + OVERDUE_EVERY,
         });
         let deadlines = self.requests.values().map(|sent| sent.deadline);
+        let silent = self.peers.values().filter_map(Peer::silent_at);
         let asking = self.peers.values().filter_map(|peer| peer.ask_at);
         let resting = self.peers.values().map(|peer| peer.rests_until);
         let commit = self.uncommitted.map(|(since, _)| since + COMMIT_AFTER);
         let stalled = (!self.is_stalled).then_some(self.progress_at + STALLED_AFTER);
         let times = expected.chain(deadlines).chain(asking).chain(resting);
-        let times = times.chain(commit).chain(stalled);
+        let times = times.chain(commit).chain(stalled).chain(silent);
         times.filter(|at| *at > now).min()
     }
 
@@ -138,6 +140,37 @@ impl<P: Clone + Ord> Download<P> {
         found.map(|(id, _)| *id)
     }
 
+    /// Takes back what silent peers were asked for, and asks them again what they have.
+    fn hush(&mut self) {
+        let now = self.now;
+        let is_due = |peer: &Peer| peer.silent_at().is_some_and(|at| at <= now);
+        let due = self.peers.iter().filter(|(_, peer)| is_due(peer));
+        let due: Vec<_> = due.map(|(name, _)| name.clone()).collect();
+        for name in due {
+            let mut is_asked = false;
+            for id in self.requests_of(&name) {
+                let is_get = |sent: &Sent<P>| sent.range.is_some();
+                if !self.requests.get(&id).is_some_and(is_get) {
+                    is_asked = true;
+                    continue;
+                }
+                self.take_back(id);
+                let peer = name.clone();
+                self.outputs.push_back(Output::Cancel { peer, id });
+            }
+            let Some(peer) = self.peers.get_mut(&name) else {
+                continue;
+            };
+            let is_new = peer.hush(now, &mut self.random);
+            if !is_asked {
+                peer.ask_at.get_or_insert(peer.rests_until);
+            }
+            if is_new {
+                self.outputs.push_back(Output::Silent { peer: name });
+            }
+        }
+    }
+
     /// Gives up on requests whose time is over.
     fn expire(&mut self) {
         let over = self.requests.iter();
@@ -186,14 +219,14 @@ impl<P: Clone + Ord> Download<P> {
     }
 
     /// Returns peers that may be asked for groups, the one that is expected to send them first in
-    /// front.
+    /// front, and those that were silent at last.
     fn ready(&self) -> Vec<(Duration, &P, &Peer)> {
         let ready = self.peers.iter();
         let ready = ready.filter(|(_, peer)| peer.held().is_some() && peer.has_room(self.now));
         let mut ready: Vec<_> = ready
             .map(|(name, peer)| (peer.estimate(peer.span().into()), name, peer))
             .collect();
-        ready.sort_by_key(|(estimate, name, _)| (*estimate, *name));
+        ready.sort_by_key(|(estimate, name, peer)| (peer.is_silent, *estimate, *name));
         ready
     }
 
@@ -249,7 +282,7 @@ impl<P: Clone + Ord> Download<P> {
         sent.into_iter().find_map(|sent| {
             let range = sent.range?;
             let is_faster = |(estimate, name, peer): &&(Duration, &P, &Peer)| {
-                let is_other = **name != sent.peer && peer.holds(range);
+                let is_other = **name != sent.peer && peer.holds(range) && !peer.is_silent;
                 is_other && self.now + *estimate * LEAD < self.outlook(sent)
             };
             let (_, name, _) = ready.iter().find(is_faster)?;
@@ -275,6 +308,7 @@ impl<P: Clone + Ord> Download<P> {
         let Some(peer) = self.peers.get_mut(&name) else {
             return;
         };
+        peer.asked(range.is_some(), self.now);
         let groups = range.map_or(0, |range| u32::from(range.count()));
         let expected = self.now + peer.estimate(groups);
         let deadline = self.now + peer.patience(groups);
@@ -314,12 +348,20 @@ impl<P: Clone + Ord> Download<P> {
         if self.is_stalled {
             return;
         }
-        let is_late = self.now >= self.progress_at + STALLED_AFTER;
-        let no_progress = is_late.then_some(Stall::NoProgress);
+        let no_progress = self.is_late().then_some(Stall::NoProgress);
         if let Some(stall) = self.hopeless().or(no_progress) {
             self.is_stalled = true;
             self.outputs.push_back(Output::Stalled(stall));
         }
+    }
+
+    /// Goes on where it is stalled, as long as nobody was waited for in vain for too long.
+    pub(super) fn hope(&mut self) {
+        self.is_stalled &= self.is_late();
+    }
+
+    fn is_late(&self) -> bool {
+        self.now >= self.progress_at + STALLED_AFTER
     }
 
     /// Returns why no peer can help, where none can.
@@ -334,8 +376,10 @@ impl<P: Clone + Ord> Download<P> {
             let held = peer.held();
             held.is_some_and(|held| self.held.first_absent(held, 0, 1).is_some())
         };
-        let may_help = |peer: &Peer| peer.holding == Holding::Unasked || wanted(peer);
-        if self.peers.values().any(may_help) {
+        let may_help = |peer: &&Peer| peer.holding == Holding::Unasked || wanted(peer);
+        let mut of_use = self.peers.values().filter(may_help).peekable();
+        let are_silent = of_use.peek().is_some();
+        if of_use.any(|peer| !peer.is_silent) {
             return None;
         }
         let announced = self.blob.size();
@@ -343,6 +387,10 @@ impl<P: Clone + Ord> Download<P> {
             Holding::OtherSize(said) => Some(Stall::OtherSize { said, announced }),
             _ => None,
         });
-        Some(other.unwrap_or(Stall::NothingHeld))
+        Some(match other {
+            Some(other) => other,
+            None if are_silent => Stall::Silent,
+            None => Stall::NothingHeld,
+        })
     }
 }
