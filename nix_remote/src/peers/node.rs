@@ -13,7 +13,8 @@
 //! | `records.redb` | the records that it keeps for others and its own, the addresses of peers, and what it shares |
 //! | `archives/` | the outboards of what it shares, and what it is fetching |
 //!
-//! What is shared is read from the store, where it is sent.
+//! What is shared is read from the store, where it is sent. What is there of fetches that did not come
+//! to their end is shared too, from the start of the node on.
 //!
 //! Whatever is fetched is verified group by group as it comes, its NAR hash is checked when it is
 //! there, and the store checks it again as it is added. Until then it is in the node's folder alone.
@@ -33,6 +34,7 @@ mod finding;
 mod handle;
 mod hearing;
 mod known;
+mod left;
 #[cfg(feature = "mdns")]
 mod local;
 mod rows;
@@ -70,8 +72,9 @@ use self::{
     finding::Finding,
     hearing::HearingCodec,
     known::Known,
+    left::share_left,
     rows::{Database, SharedObject},
-    shares::{Shared, Shares, Source},
+    shares::{Shared, Shares},
     spool::Spool,
     task::{DONE_MAX, Parts, Task},
 };
@@ -116,7 +119,7 @@ fn open(config: NodeConfig, store: LocalStore, id: PeerId) -> Result<Parts, Node
         source,
     };
     let spool = Spool::open(config.folder.join("archives")).map_err(folder)?;
-    let whole = spool.tidy(SystemTime::now()).map_err(folder)?;
+    let left = spool.tidy(SystemTime::now()).map_err(folder)?;
     let database = Database::new(config.folder.join("records.redb"));
     let database = database.map_err(NodeError::Records)?;
     let known = Known::load(&database).map_err(NodeError::Records)?;
@@ -135,15 +138,14 @@ fn open(config: NodeConfig, store: LocalStore, id: PeerId) -> Result<Parts, Node
 
     let mut server = Server::new(config.limits.serve);
     let mut shares = Shares::default();
-    for blob in whole {
-        shares.add_file(*blob.root(), Source::File);
-    }
     for shared in remembered(&database).map_err(NodeError::Records)? {
         let blob = shared.blob;
         if spool.has_outboard(&blob) && shares.add(shared) {
             server.share(blob, GroupSet::full(blob.groups()));
         }
     }
+    let (is_shared, own) = (config.share_fetched, (&records, id));
+    share_left(left, is_shared, own, &mut shares, &mut server);
     let lookups = Lookups::new(dir, config.trusted.clone(), config.limits.lookups);
     Ok(Parts {
         swarm,

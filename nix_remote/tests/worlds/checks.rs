@@ -9,7 +9,9 @@ use nix_remote::peers::{
         Archive, CONTRADICTIONS_MAX, Found, JUDGED_PER_QUESTION_MAX, PROVIDERS_MAX, Question,
         SIGNERS_ASKED_MAX,
     },
-    transfer::{GROUP_BYTES, Lie as BlobLie, REQUEST_GROUPS, REQUESTS_MAX, SERVED_PEERS_MAX},
+    transfer::{
+        GROUP_BYTES, Lie as BlobLie, REQUEST_GROUPS, REQUESTS_MAX, SERVED_PEERS_MAX, SILENT_AFTER,
+    },
 };
 
 use crate::{
@@ -176,7 +178,7 @@ impl World {
         assert!(is_true, "{}: {node} writes wrong bytes", self.name());
         assert!(bytes.len() <= usize::from(REQUEST_GROUPS) * GROUP);
         let peer = &mut self.peers[node as usize];
-        let part = peer.disk.parts.get_mut(root).unwrap();
+        let part = peer.disk.parts.get_mut(&truth.blob).unwrap();
         part.bytes[offset..end].copy_from_slice(bytes);
         for (offset, pair) in outboard {
             let (start, end) = (*offset as usize, *offset as usize + 64);
@@ -229,6 +231,16 @@ impl World {
         if !is_true {
             self.counts.add("objects as somebody trusted gave them");
         }
+    }
+
+    /// Whoever is silent has given nothing of an archive for so long.
+    pub(crate) fn check_silent(&mut self, node: u32, root: &Root, peer: u32) {
+        let (now, name) = (self.now, self.name());
+        let active = &self.mind(node).downloads[root];
+        let gave_at = active.gave_at.get(&peer);
+        let is_so = gave_at.is_none_or(|at| now >= *at + SILENT_AFTER);
+        assert!(is_so, "{name}: {peer} is not silent");
+        self.counts.add("silent peers");
     }
 
     /// What a download has asked for and not written is bounded.

@@ -33,7 +33,7 @@ pub(crate) struct Disk {
     pub(crate) whole: BTreeSet<Root>,
     /// The objects of the store whose archives are shared.
     pub(crate) shared: BTreeMap<StorePath, Root>,
-    pub(crate) parts: BTreeMap<Root, Part>,
+    pub(crate) parts: BTreeMap<Blob, Part>,
     pub(crate) records: BTreeMap<Vec<u8>, Kept>,
     pub(crate) providers: BTreeMap<Vec<u8>, BTreeSet<u32>>,
     /// What it announces, and which archives it says to have.
@@ -77,12 +77,8 @@ impl Part {
 impl Disk {
     /// Opens the files of an archive that is to be fetched.
     pub(crate) fn open(&mut self, blob: Blob) -> &mut Part {
-        let part = self.parts.entry(*blob.root());
-        let part = part.or_insert_with(|| Part::new(blob));
-        if part.blob != blob {
-            *part = Part::new(blob);
-        }
-        part
+        let part = self.parts.entry(blob);
+        part.or_insert_with(|| Part::new(blob))
     }
 
     /// Loses what was not committed; some of it has got to the disk nevertheless.

@@ -7,6 +7,7 @@ use std::{
 
 use nix_core::{hash::Sha256, store_path::StorePath};
 use nix_remote::peers::{
+    announcement::Announcement,
     lookup::Question,
     transfer::{Blob, Download, GroupSet, Output, RequestId, Stall},
 };
@@ -43,6 +44,7 @@ pub(crate) const HASHED_MS: u64 = 8;
 pub(crate) struct Queued {
     pub(crate) blob: Blob,
     pub(crate) nar_hash: Sha256,
+    pub(crate) announcement: Announcement,
     pub(crate) providers: BTreeSet<u32>,
     /// The closures that wait for it, and for which path.
     pub(crate) waiters: Vec<(u64, StorePath)>,
@@ -56,6 +58,8 @@ pub(crate) struct Active {
     /// The bytes that each request may bring.
     pub(crate) in_flight: BTreeMap<RequestId, (u32, u64)>,
     pub(crate) written: u64,
+    /// When each peer gave something at last.
+    pub(crate) gave_at: BTreeMap<u32, Duration>,
     ask_at: Duration,
     is_asking: bool,
     /// Why it is stalled, and until when another peer is waited for.
@@ -89,7 +93,8 @@ impl Active {
     }
 
     fn asks_every(&self) -> Duration {
-        let peers = self.download.as_ref().map_or(0, Download::peers);
+        let download = self.download.as_ref();
+        let peers = download.map_or(0, |download| download.peers() - download.silent_peers());
         if peers >= PEERS_ENOUGH {
             ASK_EVERY
         } else {
@@ -110,9 +115,13 @@ impl Active {
             return Some(Want::Fail(stall));
         }
         let output = download.poll(now)?;
-        if let Output::Stalled(stall) = output {
-            self.stalled = Some((stall, now + STALLED_FOR));
-            self.ask_at = now;
+        match output {
+            Output::Silent { .. } => self.ask_at = self.ask_at.min(now + ASK_SOON),
+            Output::Stalled(stall) => {
+                self.stalled = Some((stall, now + STALLED_FOR));
+                self.ask_at = now;
+            }
+            _ => {}
         }
         Some(Want::Do(output))
     }
@@ -156,6 +165,7 @@ impl World {
                 download: None,
                 in_flight: BTreeMap::new(),
                 written: 0,
+                gave_at: BTreeMap::new(),
                 is_asking: false,
                 stalled: None,
                 is_shared: false,
@@ -192,10 +202,12 @@ impl World {
             return;
         };
         let is_first = !std::mem::replace(&mut active.is_shared, true);
+        let announcement = active.wanted.announcement.clone();
         peer.mind.files.insert(*root, Source::Part);
         assert!(peer.mind.server.share(active.wanted.blob, held));
         if is_first {
             self.provide_own(node, root);
+            self.keep(node, &announcement);
         }
     }
 
@@ -218,15 +230,30 @@ impl World {
                             Stall::NoPeer => "downloads without a peer",
                             Stall::NothingHeld => "downloads of what nobody has",
                             Stall::OtherSize { .. } => "downloads of another size",
+                            Stall::Silent => "downloads whose peers are silent",
                             _ => "downloads without progress",
                         });
-                        self.on_fetched(node, &root, Err(Trouble::Stalled));
+                        self.give_up(node, root);
                     }
                 }
                 self.check_download(node, &root);
             }
         }
         outputs > 0
+    }
+
+    /// Gives a download up, once what is verified is on disk.
+    fn give_up(&mut self, node: u32, root: Root) {
+        let active = self.mind(node).downloads.get_mut(&root).unwrap();
+        for output in active.download.take().unwrap().give_up() {
+            self.do_output(node, root, output);
+        }
+        let later = HASHED_MS + self.dice.below(8);
+        self.disk_done(node, later, Done::GivenUp(root));
+    }
+
+    pub(crate) fn on_given_up(&mut self, node: u32, root: &Root) {
+        self.on_fetched(node, root, Err(Trouble::Stalled));
     }
 
     /// Asks who has an archive that is being downloaded.
@@ -295,7 +322,7 @@ impl World {
         let Some(active) = peer.mind.downloads.get(root) else {
             return;
         };
-        let part = peer.disk.parts.remove(root).unwrap();
+        let part = peer.disk.parts.remove(&active.wanted.blob).unwrap();
         let (announced, truth) = (active.wanted.nar_hash, &self.corpus.contents[root]);
         let is_whole = part.bytes == truth.bytes && part.outboard == truth.outboard;
         assert!(is_whole, "{}: not the bytes of the root", self.name());
@@ -322,7 +349,9 @@ impl World {
             let whole = GroupSet::full(wanted.blob.groups());
             assert!(peer.mind.server.share(wanted.blob, whole));
         } else {
-            peer.drop_file(root);
+            if result == Err(Trouble::NarHash) {
+                peer.drop_file(root);
+            }
             self.set_aside(node, root, now);
         }
         self.begin_queued(node);

@@ -162,6 +162,7 @@ impl World {
                 Queued {
                     blob,
                     nar_hash: archive.info.nar_hash,
+                    announcement: archive.announcement,
                     providers: archive.providers,
                     waiters: vec![(id, path.clone())],
                 },

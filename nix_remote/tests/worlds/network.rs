@@ -80,9 +80,22 @@ impl World {
         }
         let sender = &mut self.peers[from as usize];
         let nanos = message.bytes() * 1_000_000_000 / sender.rate;
+        let mut some = sender.free_at.max(self.now) + sender.latency;
         sender.free_at = sender.free_at.max(self.now) + Duration::from_nanos(nanos);
         let at = sender.free_at + sender.latency;
         let jitter = self.jitter();
+        if let Message::Response(request, _) = message {
+            while some < at {
+                let bytes = Event::Bytes {
+                    node: to,
+                    life,
+                    request,
+                    peer: from,
+                };
+                self.at(some + jitter, bytes);
+                some += ms(1000);
+            }
+        }
         if self.dice.percent(self.faults.double_percent) {
             let later = at + jitter + self.jitter() + ms(1);
             self.counts.add("duplicates");

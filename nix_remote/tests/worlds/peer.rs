@@ -78,7 +78,10 @@ pub(crate) enum Manner {
     Truly,
     /// Tells lies of all kinds now and then.
     Falsely,
+    /// Not at all.
     Silently,
+    /// It says what it has, and gives nothing of it.
+    Mutely,
 }
 
 #[derive(Debug)]
@@ -224,6 +227,7 @@ impl Peer {
         self.mind.files.remove(root);
         if self.source(root).is_none() {
             self.mind.server.unshare(root);
+            self.disk.provided.remove(root);
         }
     }
 
@@ -241,10 +245,32 @@ impl Peer {
         self.is_up = true;
         self.life += 1;
         self.mind = Mind::new(now);
-        let whole = self.disk.whole.iter().map(|root| (*root, Source::File));
-        self.mind.files.extend(whole);
         for (path, root) in self.disk.shared.clone() {
             self.share(corpus, &path, &root);
+        }
+        self.share_left(corpus);
+    }
+
+    /// Shares what fetches have left.
+    fn share_left(&mut self, corpus: &Corpus) {
+        let whole = self.disk.whole.iter();
+        let whole = whole.map(|root| {
+            let blob = corpus.contents[root].blob;
+            (Source::File, blob, GroupSet::full(blob.groups()))
+        });
+        let parts = self.disk.parts.values();
+        let parts = parts.map(|part| (Source::Part, part.blob, part.held()));
+        let left: Vec<_> = whole.chain(parts).collect();
+        for (source, blob, held) in left {
+            let is_whole = matches!(
+                self.source(blob.root()),
+                Some(Source::File | Source::Object(_))
+            );
+            if !held.is_empty() && !is_whole {
+                self.mind.files.insert(*blob.root(), source);
+                assert!(self.mind.server.share(blob, held));
+                self.disk.provided.insert(*blob.root());
+            }
         }
     }
 

@@ -32,15 +32,17 @@ impl World {
                 }
             }
             Output::Commit { held } => {
+                let truth = &self.corpus.contents[&root];
                 let disk = &mut self.peers[node as usize].disk;
-                let part = disk.parts.get_mut(&root).unwrap();
-                let is_there = part.has(&held, &self.corpus.contents[&root].bytes);
+                let part = disk.parts.get_mut(&truth.blob).unwrap();
+                let is_there = part.has(&held, &truth.bytes);
                 part.commit(held.clone());
                 assert!(is_there, "{}: commits what is not there", self.name());
                 self.counts.add("commits");
                 let later = self.dice.below(HASHED_MS);
                 self.disk_done(node, later, Done::Committed(root, held));
             }
+            Output::Silent { peer } => self.check_silent(node, &root, peer),
             Output::Ban { peer, why } => self.ban(node, peer, &why),
             Output::Finished => {
                 // Now and then it is a large one.
@@ -81,12 +83,14 @@ impl World {
             return self.counts.add("answers that come too late");
         };
         let active = self.active(node, &root);
-        active.in_flight.remove(&id);
+        let sent = active.in_flight.remove(&id);
+        let is_of_groups = sent.is_some_and(|(_, bytes)| bytes > 0);
         let Some(download) = &mut active.download else {
             return;
         };
         let wasted = download.counts().wasted_bytes;
         let response = Response::decode(bytes);
+        let is_busy = matches!(response, Ok(Response::Busy { .. }));
         let is_of_part = matches!(response, Ok(Response::Partial { .. }));
         match response {
             Ok(response) => download.on_response(&from, id, response, now),
@@ -94,10 +98,30 @@ impl World {
         }
         let wasted = download.counts().wasted_bytes - wasted;
         let limit = DOWNLOAD_RESPONSE_BYTES_MAX as u64;
+        if is_of_groups || is_busy {
+            active.gave_at.insert(from, now);
+        }
         assert!(wasted <= limit, "{}: {wasted} bytes wasted", self.name());
         self.check_download(node, &root);
         if is_of_part {
             self.counts.add("answers of who has a part");
+        }
+    }
+
+    /// Some of a response gets to the node that waits for it.
+    pub(crate) fn on_bytes(&mut self, from: u32, node: u32, number: u64) {
+        let now = self.now;
+        let mind = self.mind(node);
+        let Some((root, id)) = mind.requests.get(&number).copied() else {
+            return;
+        };
+        let active = self.active(node, &root);
+        let sent = active.in_flight.get(&id);
+        if sent.is_some_and(|(_, bytes)| *bytes > 0) {
+            active.gave_at.insert(from, now);
+        }
+        if let Some(download) = &mut active.download {
+            download.on_bytes(&from, id, now);
         }
     }
 

@@ -25,6 +25,7 @@ impl World {
         let response = match role {
             Role::Honest => self.answer(from, node, &request),
             Role::Liar(Manner::Silently) => return,
+            Role::Liar(Manner::Mutely) if matches!(request, Request::Get { .. }) => return,
             Role::Traitor { .. } | Role::Liar(_) => self.anything(&request),
         };
         let mut bytes = response.encode();
@@ -72,12 +73,17 @@ impl World {
             }
             Some(Source::File) => assert!(peer.disk.whole.contains(root), "{}", self.name()),
             Some(Source::Part) => {
-                let part = &peer.disk.parts[root];
+                let part = &peer.disk.parts[&read.blob];
+                let is_idle = !peer.mind.downloads.contains_key(root);
                 let proof = prove(&read.blob, read.range, &part.bytes, &part.outboard);
                 let proof = proof.map(Response::Proof);
                 let is_true = proof.as_ref() == Ok(&truth);
                 assert!(is_true, "{}: {node} shares what is not there", self.name());
                 self.counts.add("groups of parts served");
+                if is_idle {
+                    self.counts
+                        .add("groups of parts served that nobody fetches");
+                }
             }
         }
         truth

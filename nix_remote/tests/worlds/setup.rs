@@ -40,6 +40,7 @@ pub(crate) fn world(seed: u64) -> World {
             Manner::Falsely,
             Manner::Falsely,
             Manner::Silently,
+            Manner::Mutely,
         ];
         // Who is ahead could keep the word of others from counting for as long.
         liar.ahead = 0;

@@ -34,6 +34,12 @@ pub(crate) enum Event {
         request: u64,
         peer: u32,
     },
+    Bytes {
+        node: u32,
+        life: u32,
+        request: u64,
+        peer: u32,
+    },
     Disk {
         node: u32,
         life: u32,
@@ -72,6 +78,7 @@ pub(crate) enum Done {
     Opened(Root),
     Committed(Root, GroupSet),
     Finished(Root),
+    GivenUp(Root),
     Added(u64, StorePath),
 }
 
@@ -209,6 +216,7 @@ impl World {
                 to
             }
             Event::Failed { node, life, .. }
+            | Event::Bytes { node, life, .. }
             | Event::Disk { node, life, .. }
             | Event::QueryOver { node, life, .. }
             | Event::AskOver { node, life, .. }
@@ -224,6 +232,15 @@ impl World {
                 ..
             } => {
                 self.on_failed(peer, node, request);
+                node
+            }
+            Event::Bytes {
+                node,
+                request,
+                peer,
+                ..
+            } => {
+                self.on_bytes(peer, node, request);
                 node
             }
             Event::Disk { node, done, .. } => {
@@ -264,6 +281,7 @@ impl World {
             Done::Opened(root) => self.on_opened(node, &root),
             Done::Committed(root, held) => self.on_committed(node, &root, held),
             Done::Finished(root) => self.on_finished(node, &root),
+            Done::GivenUp(root) => self.on_given_up(node, &root),
             Done::Added(job, path) => self.on_added(node, job, &path),
         }
     }

@@ -19,7 +19,7 @@ const SEED: &str = "NETABASE_WORLD_SEED";
 const CONTENT_MS: u64 = 480_000;
 
 /// What has to happen in some world, or the others prove nothing.
-const FAULTS: [&str; 47] = [
+const FAULTS: [&str; 50] = [
     "losses",
     "duplicates",
     "reorders",
@@ -53,6 +53,9 @@ const FAULTS: [&str; 47] = [
     "downloads joined",
     "downloads of another size",
     "groups of parts served",
+    "groups of parts served that nobody fetches",
+    "silent peers",
+    "downloads whose peers are silent",
     "words of others kept",
     "records beyond the most",
     "records known already",

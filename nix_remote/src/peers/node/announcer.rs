@@ -12,7 +12,7 @@ use std::{
 
 use libp2p::{
     PeerId,
-    kad::{ProviderRecord, Record, RecordKey},
+    kad::{Record, RecordKey},
 };
 use nix_core::{
     path_info::PathInfo,
@@ -29,6 +29,7 @@ use super::{
     announcing::RoundCounts,
     behaviour::Records,
     error::{AnnounceError, Stopped},
+    left,
     rows::{Database, SharedObject},
     shares::Shared,
     spool::{Placed, Spool, hex},
@@ -39,7 +40,6 @@ use super::{
 use crate::peers::{
     announcement::{
         Announceable, Announcement, LIFETIME_SECONDS_MAX, Statement, Term, announceable,
-        provider_key,
     },
     transfer::{Blob, BlobHasher, GROUP_LOG},
     validators::unix_seconds,
@@ -273,10 +273,7 @@ impl Announcer {
 
     /// Says that this node has an archive.
     pub(super) fn provide(&self, blob: &Blob) -> Result<(), AnnounceError> {
-        let key = provider_key(blob.root()).to_vec();
-        let provider = ProviderRecord::new(key, self.local, Vec::new());
-        let stored = self.records.add_provider_record(provider);
-        stored.map_err(AnnounceError::Records)
+        left::provide(&self.records, self.local, blob).map_err(AnnounceError::Records)
     }
 
     /// Remembers that the archive of an object may be shared.
@@ -297,8 +294,7 @@ impl Announcer {
         }
         if is_last {
             let root = shared.blob.root();
-            let key = RecordKey::from(provider_key(root).to_vec());
-            self.records.remove_provider_record(&key, &self.local);
+            self.take_back(root);
             if let Err(error) = self.spool.remove(root, "outboard") {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(path = %shared.path, error, "cannot remove the outboard");
@@ -306,8 +302,17 @@ impl Announcer {
         }
     }
 
-    /// Removes an archive that is of no use, and its outboard where no object needs that.
+    /// Says no more that this node has an archive.
+    pub(super) fn take_back(&self, root: &[u8; 32]) {
+        left::take_back(&self.records, self.local, root);
+    }
+
+    /// Removes an archive that is of no use; where no object needs it, its outboard too, and what was
+    /// said of it.
     pub(super) fn discard(&self, root: &[u8; 32], is_last: bool) {
+        if is_last {
+            self.take_back(root);
+        }
         let outboard = is_last.then_some("outboard");
         for extension in iter::once("nar").chain(outboard) {
             if let Err(error) = self.spool.remove(root, extension) {

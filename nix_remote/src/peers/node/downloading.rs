@@ -18,8 +18,11 @@ use super::{
     task::Task,
     writer::{self, Work},
 };
-use crate::peers::transfer::{
-    Blob, Download, Failure, GroupSet, Lie, Output, Request, RequestId, Response, Stall,
+use crate::peers::{
+    announcement::Announcement,
+    transfer::{
+        Blob, Download, Failure, GroupSet, Lie, Output, Request, RequestId, Response, Stall,
+    },
 };
 
 /// How many pieces of an archive, of 192 KiB at most, wait to be written.
@@ -41,6 +44,8 @@ const STALLED_FOR: Duration = Duration::from_secs(15);
 pub(super) struct Queued {
     pub(super) blob: Blob,
     pub(super) nar_hash: Sha256,
+    /// What was believed of it.
+    pub(super) announcement: Announcement,
     pub(super) providers: BTreeSet<PeerId>,
     /// The closures that wait for it, and for which path.
     pub(super) waiters: Vec<(u64, StorePath)>,
@@ -49,8 +54,10 @@ pub(super) struct Queued {
 /// A download and who waits for it.
 pub(super) struct Active {
     wanted: Queued,
-    /// Invariant: there once the files are open.
+    /// Invariant: there once the files are open, until it is given up.
     download: Option<Download<PeerId>>,
+    /// How it was when it was given up.
+    ended: Option<DownloadStatus>,
     work: Sender<Work>,
     writer: JoinHandle<()>,
     /// When to ask who else has the archive.
@@ -83,7 +90,9 @@ impl Active {
     }
 
     pub(super) fn status(&self) -> Option<DownloadStatus> {
-        let download = self.download.as_ref()?;
+        let Some(download) = &self.download else {
+            return self.ended.clone();
+        };
         let waiters = self.wanted.waiters.iter();
         Some(DownloadStatus {
             paths: waiters.map(|(_, path)| path.clone()).collect(),
@@ -146,13 +155,33 @@ impl Active {
         }
     }
 
+    /// Gives the download up, so that it can be resumed; returns what is to be written and committed.
+    fn give_up(&mut self) -> Vec<Work> {
+        let left = self.download.take().map(Download::give_up);
+        let left = left.unwrap_or_default().into_iter();
+        left.filter_map(|output| for_disk(output, self.wanted.nar_hash))
+            .collect()
+    }
+
+    /// Gives the download up; the thread says so once what is verified is on disk.
+    fn fail(&mut self, error: ObjectError) {
+        self.ended = self.status();
+        let mut left = self.give_up();
+        left.push(Work::GiveUp(error));
+        let to_do = self.work.clone();
+        tokio::spawn(async move {
+            for work in left {
+                if to_do.send(work).await.is_err() {
+                    // The thread has ended with an error, and said so.
+                    break;
+                }
+            }
+        });
+    }
+
     /// Ends the download so that it can be resumed: the thread writes and commits what is verified.
-    pub(super) fn end(self) -> JoinHandle<()> {
-        let left = self.download.map(Download::give_up).unwrap_or_default();
-        let left: Vec<_> = left
-            .into_iter()
-            .filter_map(|output| for_disk(output, self.wanted.nar_hash))
-            .collect();
+    pub(super) fn end(mut self) -> JoinHandle<()> {
+        let left = self.give_up();
         tokio::spawn(async move {
             for work in left {
                 if self.work.send(work).await.is_err() {
@@ -254,6 +283,7 @@ impl Task {
         let active = Active {
             wanted,
             download: None,
+            ended: None,
             work,
             writer,
             ask_at,
@@ -296,9 +326,14 @@ impl Task {
         self.shares.add_file(*root, Source::Part);
         self.server.share(blob, held);
         if is_first {
+            let announcement = active.wanted.announcement.clone();
             let announcer = self.announcer();
-            // Without it nobody asks for the groups that are here, and the download goes on.
-            self.run_aside(move || drop(announcer.provide(&blob)));
+            self.run_aside(move || {
+                // Without it nobody asks for the groups that are here, and the download goes on.
+                drop(announcer.provide(&blob));
+                // Whoever announced it may be gone before it is whole.
+                drop(announcer.keep(&announcement));
+            });
         }
     }
 
@@ -336,8 +371,8 @@ impl Task {
                 let blob = active.wanted.blob;
                 self.server.share(blob, GroupSet::full(blob.groups()));
             }
-        } else {
-            self.drop_file(root);
+        } else if matches!(result, Err(ObjectError::NarHash { .. })) {
+            self.retract(root);
         }
         self.begin_queued();
         self.downloaded(active.wanted, result);
@@ -373,7 +408,7 @@ impl Task {
                     self.ban(peer);
                 }
                 Some(Want::Providers) => self.ask_for_providers(*root),
-                Some(Want::Fail(error)) => return self.on_fetched(root, Err(error)),
+                Some(Want::Fail(error)) => return active.fail(error),
                 None => return,
             }
         }

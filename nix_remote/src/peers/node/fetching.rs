@@ -222,6 +222,7 @@ impl Task {
             Ok(blob) => self.download(Queued {
                 blob,
                 nar_hash: archive.info.nar_hash,
+                announcement: archive.announcement,
                 providers: archive.providers,
                 waiters: vec![(id, path.clone())],
             }),

@@ -80,6 +80,14 @@ impl Task {
         self.unshare_if_gone(root)
     }
 
+    /// Says no more that an archive is here of which no file is of use any more.
+    pub(super) fn retract(&mut self, root: &[u8; 32]) {
+        if self.drop_file(root) {
+            let (announcer, root) = (self.announcer(), *root);
+            self.run_aside(move || announcer.take_back(&root));
+        }
+    }
+
     /// Shares nothing of an archive that is nowhere any more; returns whether it is so.
     pub(super) fn unshare_if_gone(&mut self, root: &[u8; 32]) -> bool {
         let is_gone = self.shares.source(root).is_none();
@@ -97,9 +105,11 @@ impl Task {
         }
         match source {
             Source::Object(path) => self.unshare(path),
-            Source::File | Source::Part => {
-                self.drop_file(root);
+            // It may have become whole meanwhile, and have another name.
+            Source::File | Source::Part if self.shares.source(root).as_ref() == Some(source) => {
+                self.retract(root);
             }
+            Source::File | Source::Part => {}
         }
     }
 

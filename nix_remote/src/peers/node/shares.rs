@@ -32,7 +32,7 @@ pub(super) struct Shared {
 }
 
 /// Where the bytes of an archive are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     /// In a file of the node, of which some groups are there.
     Part,
@@ -72,6 +72,11 @@ impl Shares {
     /// Whether the archive of a root is there as a whole.
     pub(super) fn is_whole(&self, root: &[u8; 32]) -> bool {
         matches!(self.source(root), Some(Source::File | Source::Object(_)))
+    }
+
+    /// Whether an object of the store has the archive of a root.
+    pub(super) fn has_object(&self, root: &[u8; 32]) -> bool {
+        self.of_root.contains_key(root)
     }
 
     /// Takes note of an archive in a file of the node.
@@ -217,6 +222,9 @@ impl ReadError {
             Self::Open { source, .. } => source.kind() == io::ErrorKind::NotFound,
             Self::Object(error) => matches!(**error, nix_store::store::Error::NotValid { .. }),
             Self::File(ProveError::Damaged(_)) => true,
+            Self::File(ProveError::Data(error) | ProveError::Outboard(error)) => {
+                error.kind() == io::ErrorKind::UnexpectedEof
+            }
             Self::View(ProveError::Damaged(_)) => true,
             Self::View(ProveError::Data(error)) => error.is_changed(),
             _ => false,

@@ -8,9 +8,11 @@
 //! | `<root>.nar` | an archive that is whole and has its NAR hash, and is not in the store yet |
 //! | `<number>.new` | an outboard that is being made |
 //!
-//! Files of fetches that nobody went on with for [`KEPT_FOR`] are removed at a start.
+//! Files of fetches that nobody went on with for [`KEPT_FOR`] are removed at a start, all of an archive
+//! together; the others are shared from then on.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
@@ -32,6 +34,9 @@ const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How many bytes two hashes have, which stand in an outboard together.
 const PAIR_BYTES: u64 = 64;
 
+/// The files of an archive that is being fetched; the record goes first.
+const PART_FILES: [&str; 3] = ["resume", "part", "hashes"];
+
 /// How many bytes are hashed at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -39,6 +44,17 @@ const BUFFER_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Spool {
     folder: PathBuf,
+}
+
+/// What fetches of earlier times have left.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Left {
+    /// Archives that are whole.
+    pub(super) whole: Vec<Blob>,
+    /// Archives of which some groups are there, and which ones.
+    pub(super) parts: Vec<ResumeRecord>,
+    /// The roots of those that were removed for their age.
+    pub(super) removed: BTreeSet<[u8; 32]>,
 }
 
 /// A file that is read and written by place.
@@ -80,29 +96,49 @@ impl Spool {
         self.folder.join(format!("{number}.new"))
     }
 
-    /// Removes what was being made when the node ended, and what was fetched long ago; returns the
-    /// archives that are whole.
-    pub(super) fn tidy(&self, now: SystemTime) -> io::Result<Vec<Blob>> {
-        let mut whole = Vec::new();
+    /// Removes what was being made when the node ended, and what was fetched long ago; returns what
+    /// is left.
+    pub(super) fn tidy(&self, now: SystemTime) -> io::Result<Left> {
+        let mut left = Left::default();
+        // When something of each part was written last.
+        let mut parts: BTreeMap<[u8; 32], SystemTime> = BTreeMap::new();
+        let is_old = |at| now.duration_since(at).is_ok_and(|since| since > KEPT_FOR);
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             let path = entry.path();
             let metadata = entry.metadata()?;
-            let age = metadata.modified()?;
-            let is_old = now.duration_since(age).is_ok_and(|since| since > KEPT_FOR);
+            let written = metadata.modified()?;
             match path.extension().and_then(OsStr::to_str) {
                 Some("new" | "resume-new") => fs::remove_file(path)?,
-                Some("part" | "hashes" | "resume" | "nar") if is_old => fs::remove_file(path)?,
-                Some("nar") => whole.extend(self.whole(&path, metadata.len())),
+                Some("nar") if is_old(written) => {
+                    fs::remove_file(&path)?;
+                    left.removed.extend(root_of(&path));
+                }
+                Some("nar") => left.whole.extend(self.whole(&path, metadata.len())),
+                Some(extension) if PART_FILES.contains(&extension) => {
+                    if let Some(root) = root_of(&path) {
+                        let last = parts.entry(root).or_insert(written);
+                        *last = written.max(*last);
+                    }
+                }
                 _ => {}
             }
         }
-        Ok(whole)
+        for (root, written) in parts {
+            if is_old(written) {
+                self.remove_part(&root)?;
+                left.removed.insert(root);
+            } else {
+                // What cannot be read is not shared, and a fetch of it says why.
+                let part = self.part(&root).unwrap_or_default();
+                left.parts.extend(part.filter(|part| !part.held.is_empty()));
+            }
+        }
+        Ok(left)
     }
 
     fn whole(&self, path: &Path, size: u64) -> Option<Blob> {
-        let root = path.file_stem().and_then(OsStr::to_str);
-        let blob = Blob::new(root.and_then(parse_hex)?, size).ok()?;
+        let blob = Blob::new(root_of(path)?, size).ok()?;
         self.has_outboard(&blob).then_some(blob)
     }
 
@@ -127,6 +163,7 @@ impl Spool {
             let options = options.read(true).write(true).create(true).truncate(false);
             options.open(self.file(blob.root(), extension)).map(Placed)
         };
+        let part = self.part(blob.root())?.filter(|part| part.blob == blob);
         let partial = Partial {
             spool: self.clone(),
             blob,
@@ -134,23 +171,29 @@ impl Spool {
             outboard: open("hashes")?,
             pairs: GroupSet::new(blob.groups()),
         };
-        let held = self.held(&blob)?;
+        let held = part.map_or_else(|| GroupSet::new(blob.groups()), |part| part.held);
         Ok((partial, held))
     }
 
-    /// Returns the groups that were made durable; none where the record is missing or damaged, and
-    /// all begins anew.
-    fn held(&self, blob: &Blob) -> io::Result<GroupSet> {
-        let none = GroupSet::new(blob.groups());
-        let file = match File::open(self.file(blob.root(), "resume")) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(none),
-            Err(error) => return Err(error),
-        };
+    /// Returns which groups of an archive were made durable; `None` where the record or a file is
+    /// missing, or the record is damaged, and all begins anew.
+    fn part(&self, root: &[u8; 32]) -> io::Result<Option<ResumeRecord>> {
+        for extension in PART_FILES {
+            if !self.file(root, extension).try_exists()? {
+                return Ok(None);
+            }
+        }
         let mut bytes = Vec::new();
         let most = u64::try_from(RESUME_BYTES_MAX).unwrap_or(u64::MAX);
+        let file = File::open(self.file(root, "resume"))?;
         file.take(most).read_to_end(&mut bytes)?;
-        Ok(ResumeRecord::decode(blob, &bytes).map_or(none, |record| record.held))
+        let record = ResumeRecord::decode_any(&bytes).ok();
+        Ok(record.filter(|record| record.blob.root() == root))
+    }
+
+    fn remove_part(&self, root: &[u8; 32]) -> io::Result<()> {
+        let mut files = PART_FILES.into_iter();
+        files.try_for_each(|extension| self.remove(root, extension))
     }
 }
 
@@ -192,9 +235,7 @@ impl Partial {
         let found = self.hash().map_err(ObjectError::Spool)?;
         let remove = |extension| self.spool.remove(&root, extension);
         if found != Hash::from(*nar_hash) {
-            for extension in ["resume", "part", "hashes"] {
-                remove(extension).map_err(ObjectError::Spool)?;
-            }
+            self.spool.remove_part(&root).map_err(ObjectError::Spool)?;
             let expected = *nar_hash;
             return Err(ObjectError::NarHash { expected, found });
         }
@@ -268,6 +309,11 @@ pub(super) fn hex(root: &[u8; 32]) -> String {
     root.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Returns the root of the archive that a file is named after.
+fn root_of(path: &Path) -> Option<[u8; 32]> {
+    parse_hex(path.file_stem().and_then(OsStr::to_str)?)
+}
+
 /// Reads what [`hex`] writes, and nothing else.
 fn parse_hex(text: &str) -> Option<[u8; 32]> {
     let mut root = [0; 32];
@@ -322,6 +368,51 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_a_fetch_is_what_its_record_says_where_all_its_files_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path().join("spool")).unwrap();
+        let blob = Blob::new([7; 32], 200_000).unwrap();
+        let (mut partial, mut held) = spool.begin(blob).unwrap();
+        partial.write(&group(0, &[1; 65_536])).unwrap();
+        held.insert(0);
+        partial.commit(held.clone()).unwrap().run().unwrap();
+        let now = SystemTime::now();
+        let record = ResumeRecord { blob, held };
+        assert_eq!(spool.tidy(now).unwrap().parts, [record.clone()]);
+
+        // A record under the name of another archive is none of that.
+        for extension in PART_FILES {
+            let other = spool.file(&[9; 32], extension);
+            fs::copy(spool.file(blob.root(), extension), other).unwrap();
+        }
+        assert_eq!(spool.tidy(now).unwrap().parts, [record]);
+        fs::remove_file(spool.file(blob.root(), "hashes")).unwrap();
+        assert_eq!(spool.tidy(now).unwrap(), Left::default());
+        assert!(spool.begin(blob).unwrap().1.is_empty());
+    }
+
+    /// A record that outlives the groups that it tells of would have them believed.
+    #[test]
+    fn the_files_of_a_part_go_together_when_the_last_of_them_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path().join("spool")).unwrap();
+        let blob = Blob::new([7; 32], 200_000).unwrap();
+        let (mut partial, mut held) = spool.begin(blob).unwrap();
+        partial.write(&group(0, &[1; 65_536])).unwrap();
+        held.insert(0);
+        partial.commit(held).unwrap().run().unwrap();
+        let part = File::options()
+            .write(true)
+            .open(spool.file(blob.root(), "part"));
+        let now = SystemTime::now();
+        part.unwrap().set_modified(now - KEPT_FOR * 2).unwrap();
+        assert_eq!(spool.tidy(now).unwrap().parts.len(), 1);
+        let left = spool.tidy(now + KEPT_FOR * 2).unwrap();
+        assert_eq!((left.parts.len(), left.removed.len()), (0, 1));
+        assert_eq!(fs::read_dir(&spool.folder).unwrap().count(), 0);
+    }
+
+    #[test]
     fn an_archive_with_another_hash_than_announced_gets_no_name() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path().join("spool")).unwrap();
@@ -331,13 +422,13 @@ mod tests {
         let refused = partial.finish(&Sha256::of(b"bar"));
         assert!(matches!(refused, Err(ObjectError::NarHash { .. })));
         let now = SystemTime::now();
-        assert!(spool.tidy(now).unwrap().is_empty());
+        assert_eq!(spool.tidy(now).unwrap(), Left::default());
         assert_eq!(fs::read_dir(&spool.folder).unwrap().count(), 0);
 
         let (mut partial, _) = spool.begin(blob).unwrap();
         partial.write(&group(0, b"foo")).unwrap();
         partial.finish(&Sha256::of(b"foo")).unwrap();
-        assert_eq!(spool.tidy(now).unwrap(), [blob]);
+        assert_eq!(spool.tidy(now).unwrap().whole, [blob]);
     }
 
     #[test]
@@ -352,10 +443,12 @@ mod tests {
         let names = || fs::read_dir(&spool.folder).unwrap().count();
 
         let now = SystemTime::now();
-        spool.tidy(now).unwrap();
+        let left = spool.tidy(now).unwrap();
         assert_eq!(names(), 4, "all but the outboard that was being made");
-        spool.tidy(now + KEPT_FOR * 2).unwrap();
+        assert_eq!(left, Left::default(), "there is no group to share");
+        let left = spool.tidy(now + KEPT_FOR * 2).unwrap();
         assert_eq!(names(), 1);
+        assert_eq!(left.removed, [[7; 32]].into());
         assert!(spool.file(&[8; 32], "outboard").exists());
     }
 }

@@ -26,6 +26,8 @@ pub(super) enum Work {
     Commit(GroupSet),
     /// Check the hash of the archive and give it its name.
     Finish(Sha256),
+    /// End, for this reason.
+    GiveUp(ObjectError),
 }
 
 /// Starts a thread that opens the files of a blob, says what is there, and does what it is sent. It
@@ -65,6 +67,10 @@ fn run(
                 buffers.put(verified.into_memory());
             }),
             Work::Commit(held) => committing.begin(&partial, held, done),
+            Work::GiveUp(error) => {
+                let committed = committing.wait().map_err(ObjectError::Spool);
+                return Some(committed.and(Err(error)));
+            }
             Work::Finish(nar_hash) => {
                 return Some(match committing.wait() {
                     Ok(()) => partial.finish(&nar_hash),
