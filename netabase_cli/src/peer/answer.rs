@@ -28,7 +28,7 @@ use super::{
     find,
     protocol::{
         AnnouncementCounts, Answer, DownloadReport, EVIDENCE_MAX, EvidenceReport, Failure,
-        FetchReport, InboundCounts, Kind, Progress, Refusal, Request, StatusReport,
+        FetchReport, InboundCounts, Kind, Progress, Refusal, RefusedCounts, Request, StatusReport,
     },
 };
 use crate::error::with_causes;
@@ -263,6 +263,11 @@ impl Answering {
             connected: status.connected.iter().map(ToString::to_string).collect(),
             known_peers: status.known_peers,
             banned_peers: status.banned_peers,
+            connections_refused: RefusedCounts {
+                of_address: status.totals.refused.of_address,
+                of_limits: status.totals.refused.of_limits,
+                of_peer: status.totals.refused.of_peer,
+            },
             shared: status.shared,
             records: status.records,
             evidence: status.evidence,

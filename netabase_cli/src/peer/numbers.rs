@@ -100,6 +100,20 @@ fn peers(registry: &mut Registry, status: &Status) {
         ("banned_peers", "Peers that are not spoken with"),
         status.banned_peers,
     );
+    let refused = &status.totals.refused;
+    counters(
+        registry,
+        (
+            "connections_refused",
+            "Connections that others opened and that were closed at once, by reason",
+        ),
+        "reason",
+        [
+            ("address", refused.of_address),
+            ("limits", refused.of_limits),
+            ("peer", refused.of_peer),
+        ],
+    );
     gauge(
         registry,
         ("lookups_active", "Paths that are being looked up"),

@@ -174,6 +174,7 @@ pub(super) struct StatusReport {
     pub(super) connected: Vec<String>,
     pub(super) known_peers: usize,
     pub(super) banned_peers: usize,
+    pub(super) connections_refused: RefusedCounts,
     pub(super) shared: usize,
     pub(super) records: usize,
     /// How many contradictions between announcements are kept as evidence.
@@ -185,6 +186,18 @@ pub(super) struct StatusReport {
     pub(super) bytes_verified: u64,
     pub(super) bytes_wasted: u64,
     pub(super) bytes_served: u64,
+}
+
+/// Connections that others opened and that were closed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RefusedCounts {
+    /// Of addresses that had as many as they may.
+    pub(super) of_address: u64,
+    /// Beyond the other limits.
+    pub(super) of_limits: u64,
+    /// Of peers that are banned or not allowed.
+    pub(super) of_peer: u64,
 }
 
 /// How a node's own announcements go.

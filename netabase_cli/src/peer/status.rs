@@ -70,6 +70,13 @@ fn text(status: &StatusReport) -> String {
             status.banned_peers
         ),
         format!(
+            "connections refused: {} of one address, {} beyond other limits, {} of banned or other \
+             peers",
+            status.connections_refused.of_address,
+            status.connections_refused.of_limits,
+            status.connections_refused.of_peer
+        ),
+        format!(
             "shares {}; keeps {}",
             count(status.shared, "archive"),
             count(status.records, "record")

@@ -17,6 +17,7 @@ mod large;
 mod meeting;
 mod nodes;
 mod pair;
+mod parts;
 mod private;
 mod processes;
 #[cfg(feature = "quic")]
