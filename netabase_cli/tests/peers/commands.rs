@@ -263,6 +263,29 @@ fn nodes_of_other_networks_and_those_not_allowed_share_nothing() {
 }
 
 #[test]
+fn connections_that_a_node_refuses_are_counted() {
+    let place = Place::new();
+    let [depot, other] = ["depot", "other"].map(|name| place.path(name));
+    let path = place.add(&depot, "text", 1000);
+    let stranger = "12D3KooWECM6yMseNeuMJp915kRz3JGUsFmRUgQ1HpMzM3PbvQTG";
+    let node = place.announce(&depot, &[&path], &["--allow-peer", stranger]);
+    let status = ["peer", "status", "--store", &depot];
+    let none = "connections refused: 0 of one address, 0 beyond other limits, 0 of banned or other";
+    assert!(ok(&status).contains(none));
+    refused(&fetch_args(&path, &other, &node));
+    let counts = node.status()["connectionsRefused"].clone();
+    let of_peer = counts["ofPeer"].as_u64().unwrap();
+    assert!(of_peer > 0, "{counts}");
+    assert_eq!(
+        (&counts["ofAddress"], &counts["ofLimits"]),
+        (&0.into(), &0.into())
+    );
+    let said = format!("0 beyond other limits, {of_peer} of banned or other peers\n");
+    assert!(ok(&status).contains(&said));
+    node.terminate();
+}
+
+#[test]
 fn a_damaged_object_is_not_taken_and_its_path_refused_with_the_reason() {
     let place = Place::new();
     let [depot, other] = ["depot", "other"].map(|name| place.path(name));

@@ -60,6 +60,10 @@ fn metrics_count_what_was_served_and_survive_who_says_nothing() {
         ),
         0
     );
+    for reason in ["address", "limits", "peer"] {
+        let name = format!("netabase_peer_connections_refused_total{{reason=\"{reason}\"}}");
+        assert_eq!(value(metrics, &name), 0);
+    }
     let types = metrics.lines().filter(|line| line.starts_with("# TYPE "));
     for name in types.map(|line| line.split(' ').nth(2).unwrap()) {
         assert!(metrics.contains(&format!("# HELP {name} ")), "{name}");

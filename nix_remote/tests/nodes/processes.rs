@@ -48,7 +48,7 @@ const CHILD_PATIENCE: Duration = Duration::from_secs(120);
 const FLOOD: usize = 500;
 
 /// What every connection begins with.
-const GREETING: &[u8] = b"\x13/multistream/1.0.0\n";
+pub(crate) const GREETING: &[u8] = b"\x13/multistream/1.0.0\n";
 
 /// What a child does.
 #[derive(Clone, Copy)]
