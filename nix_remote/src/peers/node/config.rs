@@ -47,7 +47,7 @@ pub struct NodeConfig {
     /// What is announced: these paths and all that they refer to, as far as it is signed by a
     /// trusted key or content-addressed. Everything else stays private.
     pub roots: BTreeSet<StorePath>,
-    /// Whether what was fetched is shared too, and while it is being fetched.
+    /// Whether what was fetched is shared too, and what is there of what was not fetched to the end.
     pub share_fetched: bool,
     /// How much peers may have of this node.
     pub limits: NodeLimits,
