@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use libp2p::{Multiaddr, identity::Keypair};
@@ -13,7 +14,7 @@ use nix_remote::peers::{
 };
 use nix_store::{local::LocalStore, store::ReadStore};
 use tempfile::TempDir;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     hostile::{Answers, Hostile, Role},
@@ -64,8 +65,9 @@ impl Object {
         })
     }
 
-    /// Lets a node fetch these groups of a peer that goes away then, and ends it.
-    async fn begin(&self, folder: TempDir, held: GroupSet) -> TempDir {
+    /// Lets a node of a name fetch these groups of a peer that goes away then, and ends it.
+    async fn begin(&self, name: u8, held: GroupSet) -> TempDir {
+        let folder = new_folder();
         let seeder = Hostile::start(Role {
             provides: vec![*self.seed.blob.root()],
             records: vec![self.seed.record(&self.info)],
@@ -73,7 +75,7 @@ impl Object {
         })
         .await;
         let bootstrap = vec![seeder.address.clone()];
-        let (store, node) = start_at(folder.path(), |config| config.bootstrap = bootstrap);
+        let (store, node) = start_at(folder.path(), |config| named(config, name, bootstrap));
         let fetched = timeout(PATIENCE, node.fetch([self.info.path.clone()])).await;
         let Err(FetchError::Objects { failed }) = fetched.unwrap() else {
             panic!("nobody has the whole");
@@ -95,10 +97,19 @@ impl Object {
         folder.join(format!("node/archives/{name}.{extension}"))
     }
 
+    /// Fetches it, as soon as the node has met one who has the rest.
     async fn fetch(&self, node: &NodeHandle, store: &LocalStore) {
-        let fetched = timeout(PATIENCE, node.fetch([self.info.path.clone()])).await;
-        let added = fetched.unwrap().unwrap().added;
-        assert_eq!(added, [self.info.path.clone()].into());
+        let wanted = [self.info.path.clone()];
+        let fetched = async {
+            loop {
+                match node.fetch(wanted.clone()).await {
+                    Ok(fetched) => return fetched.added,
+                    Err(_) => sleep(Duration::from_millis(50)).await,
+                }
+            }
+        };
+        let added = timeout(PATIENCE, fetched).await.unwrap();
+        assert_eq!(added, wanted.into());
         assert!(archive(store, &self.info.path) == self.bytes);
     }
 }
@@ -106,6 +117,26 @@ impl Object {
 fn named(config: &mut NodeConfig, name: u8, bootstrap: Vec<Multiaddr>) {
     config.identity = Keypair::ed25519_from_bytes([name; 32]).unwrap();
     config.bootstrap = bootstrap;
+}
+
+/// Whether somebody who knows the announcement and that node is told that it has something.
+async fn is_found(object: &Object, node: &Peer) -> bool {
+    let other = Hostile::start(Role {
+        records: vec![object.seed.record(&object.info)],
+        ..Role::default()
+    })
+    .await;
+    let bootstrap = vec![other.address.clone(), address(node).await];
+    let finder = start_in(new_folder(), |config| named(config, 200, bootstrap));
+    let found = finder.node.find(&object.info.path).await.unwrap();
+    finder.node.shutdown().await.unwrap();
+    found.providers().any(|provider| provider == node.node.id())
+}
+
+/// Waits until nobody is told any more that a node has something.
+async fn until_not_found(object: &Object, node: &Peer) {
+    let gone = async { while is_found(object, node).await {} };
+    timeout(PATIENCE, gone).await.unwrap();
 }
 
 /// Asks a node as one who knows the root alone.
@@ -118,11 +149,11 @@ async fn ask(peer: &Hostile, node: &Peer, request: Request) -> Response {
 async fn two_that_have_a_half_each_complete_each_other_after_a_restart_though_nobody_has_the_whole()
 {
     let object = Object::new();
-    let [first, second] = [0, 1].map(|rest| object.begin(new_folder(), object.half(rest)));
+    let [first, second] = [0, 1].map(|rest| object.begin(rest, object.half(rest.into())));
     let (first, second) = (first.await, second.await);
-    let first = start_in(first, |config| named(config, 1, Vec::new()));
+    let first = start_in(first, |config| named(config, 0, Vec::new()));
     let other = vec![address(&first).await];
-    let second = start_in(second, |config| named(config, 2, other));
+    let second = start_in(second, |config| named(config, 1, other));
     tokio::join!(
         object.fetch(&first.node, &first.store),
         object.fetch(&second.node, &second.store)
@@ -137,7 +168,7 @@ async fn two_that_have_a_half_each_complete_each_other_after_a_restart_though_no
 async fn a_part_is_found_and_given_out_from_the_start_without_a_fetch() {
     let object = Object::new();
     let held = object.half(0);
-    let folder = object.begin(new_folder(), held.clone()).await;
+    let folder = object.begin(9, held.clone()).await;
     let node = start_in(folder, |config| named(config, 1, Vec::new()));
     assert_eq!(node.node.status().await.unwrap().shared, 1);
     let peer = Hostile::start(Role::default()).await;
@@ -155,24 +186,14 @@ async fn a_part_is_found_and_given_out_from_the_start_without_a_fetch() {
         assert_eq!(ask(&peer, &node, get).await, expected, "{group}");
     }
 
-    // A third one, which knows the announcement and nobody but this one, is told that it is here.
-    let third = Hostile::start(Role {
-        records: vec![object.seed.record(&object.info)],
-        ..Role::default()
-    })
-    .await;
-    let bootstrap = vec![third.address.clone(), address(&node).await];
-    let finder = start_in(new_folder(), |config| named(config, 3, bootstrap));
-    let found = finder.node.find(&object.info.path).await.unwrap();
-    assert!(found.providers().any(|provider| provider == node.node.id()));
-    finder.node.shutdown().await.unwrap();
+    assert!(is_found(&object, &node).await);
     node.node.shutdown().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_node_that_does_not_share_what_it_fetches_does_not_share_what_it_began_to() {
     let object = Object::new();
-    let folder = object.begin(new_folder(), object.half(0)).await;
+    let folder = object.begin(1, object.half(0)).await;
     let node = start_in(folder, |config| {
         named(config, 1, Vec::new());
         config.share_fetched = false;
@@ -183,6 +204,7 @@ async fn a_node_that_does_not_share_what_it_fetches_does_not_share_what_it_began
     let answer = ask(&peer, &node, Request::Have { root }).await;
     assert_eq!(answer, Response::Unknown);
     assert_eq!(node.node.status().await.unwrap().shared, 0);
+    assert!(!is_found(&object, &node).await);
     node.node.shutdown().await.unwrap();
 }
 
@@ -192,7 +214,7 @@ async fn a_part_that_is_damaged_is_not_given_out_and_a_record_that_is_says_nothi
     let root = *object.seed.blob.root();
     let range = GroupRange::new(2, 1).unwrap();
     for extension in ["part", "hashes", "resume"] {
-        let folder = object.begin(new_folder(), object.half(0)).await;
+        let folder = object.begin(1, object.half(0)).await;
         let file = object.file(folder.path(), extension);
         let mut bytes = fs::read(&file).unwrap();
         for byte in &mut bytes {
@@ -207,6 +229,9 @@ async fn a_part_that_is_damaged_is_not_given_out_and_a_record_that_is_says_nothi
         // What was found to be damaged is not spoken of any more.
         let have = Request::Have { root };
         assert_eq!(ask(&peer, &node, have).await, Response::Unknown);
+        if extension != "resume" {
+            until_not_found(&object, &node).await;
+        }
         node.node.shutdown().await.unwrap();
     }
 }
@@ -215,7 +240,7 @@ async fn a_part_that_is_damaged_is_not_given_out_and_a_record_that_is_says_nothi
 async fn a_part_that_was_cut_short_is_not_given_out() {
     let object = Object::new();
     let root = *object.seed.blob.root();
-    let folder = object.begin(new_folder(), object.half(0)).await;
+    let folder = object.begin(1, object.half(0)).await;
     let part = fs::File::options()
         .write(true)
         .open(object.file(folder.path(), "part"));
@@ -232,5 +257,26 @@ async fn a_part_that_was_cut_short_is_not_given_out() {
     ] {
         assert_eq!(ask(&peer, &node, request).await, Response::Unknown);
     }
+    node.node.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_part_that_was_left_alone_for_long_is_removed_and_not_spoken_of() {
+    let object = Object::new();
+    let root = *object.seed.blob.root();
+    let folder = object.begin(1, object.half(0)).await;
+    let long_ago = SystemTime::now() - Duration::from_secs(30 * 24 * 60 * 60);
+    let files = ["part", "hashes", "resume"].map(|extension| object.file(folder.path(), extension));
+    for file in &files {
+        let file = fs::File::options().write(true).open(file).unwrap();
+        file.set_modified(long_ago).unwrap();
+    }
+    let node = start_in(folder, |config| named(config, 1, Vec::new()));
+    assert!(files.iter().all(|file| !file.exists()));
+    let peer = Hostile::start(Role::default()).await;
+    peer.meet(address(&node).await);
+    let answer = ask(&peer, &node, Request::Have { root }).await;
+    assert_eq!(answer, Response::Unknown);
+    assert!(!is_found(&object, &node).await);
     node.node.shutdown().await.unwrap();
 }
