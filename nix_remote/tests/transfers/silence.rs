@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use nix_remote::peers::transfer::{
-    Failure, GroupSet, Output, PEERS_MAX, Request, RequestId, Response, SILENT_AFTER, Stall, prove,
+    Download, Failure, GroupSet, Output, PEERS_MAX, Request, RequestId, Response, SILENT_AFTER,
+    Stall, prove,
 };
 
 use crate::{
     hand::{Hand, gets},
-    support::{GROUP, held, range},
-    world::ms,
+    support::{GROUP, Held, held, range},
+    world::{full, ms},
 };
 
 /// Returns the outputs from one time to another, each with when it came; what `answer` says to a
@@ -86,7 +87,7 @@ fn a_peer_that_cannot_be_reached_is_silent_too() {
     assert!(hand.download.add_peer(1, ms(0)));
     let mut now = ms(0);
     let mut stalled = None;
-    while stalled.is_none() {
+    while stalled.is_none() && now < ms(60_000) {
         let outputs = hand.outputs(now);
         for (peer, id) in haves(&outputs) {
             hand.download.on_failure(&peer, id, Failure::Lost, now);
@@ -242,37 +243,51 @@ fn silent_peers_make_room_for_others_and_keep_it_where_nobody_comes() {
     assert!(!hand.download.is_stalled(), "the newcomer is hoped for");
 }
 
-#[test]
-fn a_peer_that_was_silent_is_asked_last_and_for_one_group_at_a_time() {
-    let blob = held(60 * GROUP);
-    let mut hand = Hand::new(&blob);
-    // The first one gave much before it fell silent.
-    let mut sent = hand.begin(1);
-    for _ in 0..8 {
-        let one = sent.remove(0);
-        sent.extend(gets(&hand.answer(one, ms(20))));
+/// Returns a download that lacks these groups, whose one peer said at once that it has all and then
+/// nothing for so long that it is asked again what it has: with the time and the name of that request.
+fn hushed<'a>(blob: &'a Held, lacks: &[u32]) -> (Hand<'a>, Duration, RequestId) {
+    let mut groups = full(blob);
+    for group in lacks {
+        groups.remove(*group);
     }
+    let mut hand = Hand::new(blob);
+    hand.download = Download::resume(blob.blob, groups, 7, ms(0)).unwrap();
+    assert!(hand.download.add_peer(1, ms(0)));
     let complete = hand.complete();
-    let mut requests = Vec::new();
-    let seen = play(
-        &mut hand,
-        (ms(20), ms(20_000)),
-        |_, request| match request {
-            Request::Have { .. } => Some(complete.clone()),
-            Request::Get { range, .. } => {
-                requests.push(*range);
-                None
-            }
-        },
-    );
-    assert_eq!(silences(&seen), [(ms(20) + SILENT_AFTER, 1)]);
-    let last = seen.iter().filter(|(at, _)| *at > ms(20) + SILENT_AFTER);
-    let last: Vec<_> = last.map(|(_, output)| output.clone()).collect();
-    let last = gets(&last);
-    assert_eq!(last.len(), 1);
-    assert_eq!(last[0].2.count(), 1);
-    let others = gets(&hand.join(2, &complete, ms(20_000)));
-    assert!(others.iter().all(|sent| sent.0 == 2));
+    let (_, first) = haves(&hand.outputs(ms(0)))[0];
+    hand.download.on_response(&1, first, complete, ms(1));
+    assert!(gets(&hand.outputs(ms(1))).len() > lacks.len() / 4);
+    loop {
+        let now = hand.download.wake_at().unwrap();
+        if let Some((_, id)) = haves(&hand.outputs(now)).first() {
+            assert!(now > SILENT_AFTER);
+            return (hand, now, *id);
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_was_silent_is_asked_for_one_group_at_a_time() {
+    let blob = held(9 * GROUP);
+    let (mut hand, now, id) = hushed(&blob, &[1, 2, 3, 4, 5, 6]);
+    let complete = hand.complete();
+    hand.download.on_response(&1, id, complete, now + ms(1));
+    let asked = gets(&hand.outputs(now + ms(1)));
+    assert_eq!((asked.len(), asked[0].2), (1, range(1, 1)));
+}
+
+#[test]
+fn a_peer_that_was_silent_comes_after_all_others_however_fast_it_was() {
+    let blob = held(9 * GROUP);
+    let (mut hand, now, id) = hushed(&blob, &[2]);
+    assert!(hand.download.add_peer(2, now));
+    let (_, other) = haves(&hand.outputs(now))[0];
+    let (complete, now) = (hand.complete(), now + ms(50));
+    hand.download.on_response(&1, id, complete.clone(), now);
+    hand.download.on_response(&2, other, complete, now);
+    let asked = gets(&hand.outputs(now));
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!((asked[0].0, asked[0].2), (2, range(2, 1)));
 }
 
 #[test]
