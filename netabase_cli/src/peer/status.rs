@@ -9,7 +9,7 @@ use super::{
     client::Client,
     folder::Folder,
     print_json,
-    protocol::{Answer, Request, StatusReport, count},
+    protocol::{Answer, RefusedCounts, Request, StatusReport, count},
 };
 use crate::{
     error::{Error, Result, one_line},
@@ -69,13 +69,7 @@ fn text(status: &StatusReport) -> String {
             status.known_peers,
             status.banned_peers
         ),
-        format!(
-            "connections refused: {} of one address, {} beyond other limits, {} of banned or other \
-             peers",
-            status.connections_refused.of_address,
-            status.connections_refused.of_limits,
-            status.connections_refused.of_peer
-        ),
+        refused(&status.connections_refused),
         format!(
             "shares {}; keeps {}",
             count(status.shared, "archive"),
@@ -121,4 +115,11 @@ fn text(status: &StatusReport) -> String {
     }));
     let lines = lines.iter().map(|line| one_line(line) + "\n");
     lines.collect()
+}
+
+fn refused(counts: &RefusedCounts) -> String {
+    format!(
+        "connections refused: {} of one address, {} beyond other limits, {} of banned or other peers",
+        counts.of_address, counts.of_limits, counts.of_peer
+    )
 }

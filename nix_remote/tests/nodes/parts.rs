@@ -80,7 +80,7 @@ impl Object {
         let Err(FetchError::Objects { failed }) = fetched.unwrap() else {
             panic!("nobody has the whole");
         };
-        let why = &failed[&self.info.path];
+        let why = failed.get(&self.info.path).unwrap();
         assert!(
             matches!(why, ObjectError::Stalled(Stall::NothingHeld)),
             "{why:?}"
