@@ -1,7 +1,5 @@
 //! What sled lacks by itself, and the store gives on it all the same.
 
-#[path = "sled_store/crashes.rs"]
-mod crashes;
 #[path = "sled_store/flips.rs"]
 mod flips;
 #[path = "sled_store/promises.rs"]

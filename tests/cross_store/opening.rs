@@ -4,7 +4,9 @@ use std::{fs, path::Path, sync::Arc};
 
 use netabase_store::{
     Durability, RedbStore, Result, SledStore, Store, StoreError, StoreOptions,
-    backends::{EngineOptions, OpenBackend, TableEdits, TableId, TableSet, WriteSet},
+    backends::{
+        EngineOptions, OpenBackend, TableEdits, TableId, TableSet, WriteSet, redb::RedbBackend,
+    },
 };
 use netabase_tests::{
     Customer, CustomerAgeSecondaryKey, Order, Setting, ShopDefinition, assert_sound, customer,
@@ -240,6 +242,54 @@ fn an_empty_file_is_filled_by_new_and_refused_by_open() -> Result<()> {
         .open_tree::<Customer>()
         .put(customer(1))?;
     Ok(())
+}
+
+/// What redb leaves when it is cut off before it writes its magic: a length, and perhaps a header.
+fn unfinished(header: u8) -> Vec<u8> {
+    let mut bytes = vec![0; 1_060_864];
+    bytes[9..320].fill(header);
+    bytes
+}
+
+#[test]
+fn a_file_that_redb_did_not_finish_is_made_anew_by_new_and_refused_by_open() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store");
+    for header in [0, 7] {
+        fs::write(&path, unfinished(header)).expect("room for a file");
+        let refused = Shop::<RedbBackend>::open(&path);
+        assert!(matches!(refusal(refused), StoreError::NotAStore { .. }));
+        let store = Shop::<RedbBackend>::new(&path)?;
+        store.open_tree::<Customer>().put(customer(1))?;
+        drop(store);
+        let store = Shop::<RedbBackend>::open(&path)?;
+        assert_eq!(store.open_tree::<Customer>().get(1)?, Some(customer(1)));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_file_without_magic_that_holds_anything_is_refused_and_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store");
+    let mut bytes = unfinished(7);
+    bytes[800_000] = 1;
+    fs::write(&path, &bytes).expect("room for a file");
+    let refused = refusal(Shop::<RedbBackend>::new(&path));
+    assert!(matches!(refused, StoreError::NotAStore { .. }));
+    assert_eq!(fs::read(&path).expect("the file is there"), bytes);
+}
+
+#[test]
+fn an_unfinished_file_that_somebody_is_making_is_open_elsewhere() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store");
+    fs::write(&path, unfinished(7)).expect("room for a file");
+    let maker = fs::File::open(&path).expect("the file is there");
+    maker.try_lock().expect("nobody else has it");
+    let refused = Shop::<RedbBackend>::new(&path);
+    assert!(refused.is_err_and(|error| error.is_locked()));
+    assert_eq!(fs::read(&path).expect("the file is there"), unfinished(7));
 }
 
 #[test]

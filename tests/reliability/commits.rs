@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netabase_store::{Durability, Result, StoreOptions};
-use netabase_tests::{Customer, Random, assert_sound, customer};
-
-use super::{
+use netabase_harness::{
+    cuts::Cuts,
     disk::{Disk, Operation, synced},
-    power::image,
+    image::Image,
 };
+use netabase_store::{Durability, RedbStore, Result, StoreOptions};
+use netabase_tests::{Customer, Random, ShopDefinition, assert_sound, customer};
 
 /// How long a sync of the simulated disk takes.
 const SYNC_TIME: Duration = Duration::from_millis(2);
@@ -19,9 +19,13 @@ const SYNC_TIME: Duration = Duration::from_millis(2);
 /// How long a test waits for what is promised within 500 ms: a busy machine is not a failure.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+fn open(disk: &Disk, durability: Durability) -> Result<RedbStore<ShopDefinition>> {
+    disk.open(&StoreOptions::new().durability(durability))
+}
+
 fn put_from_threads(threads: u64, puts: u64) -> Result<()> {
     let disk = Disk::slow(SYNC_TIME);
-    let store = disk.open(&StoreOptions::new())?;
+    let store = open(&disk, Durability::Immediate)?;
     let before = disk.syncs();
     thread::scope(|scope| {
         let writers: Vec<_> = (0..threads)
@@ -59,11 +63,14 @@ fn assert_acknowledged_is_durable(log: &[Operation]) -> Result<()> {
         _ => None,
     };
     let all: Vec<_> = log.iter().enumerate().filter_map(acknowledged).collect();
+    let mut cuts = Cuts::new(Image::default(), log);
     for (cut, id) in &all {
-        let store = Disk::of(synced(&log[..*cut])).open(&StoreOptions::new())?;
+        let store = open(&Disk::of(synced(&log[..*cut])), Durability::Immediate)?;
         assert_eq!(store.open_tree::<Customer>().get(*id)?, Some(customer(*id)));
+        cuts.move_to(*cut);
         if random.one_in(8) {
-            let store = Disk::of(image(log, *cut, &mut random)).open(&StoreOptions::new())?;
+            let image = cuts.image(&mut random).0;
+            let store = open(&Disk::of(image), Durability::Immediate)?;
             assert_sound(&store);
             for (_, id) in all.iter().filter(|(other, _)| other <= cut) {
                 assert_eq!(store.open_tree::<Customer>().get(*id)?, Some(customer(*id)));
@@ -86,7 +93,7 @@ fn sixty_four_writers_share_syncs_and_lose_nothing() -> Result<()> {
 #[test]
 fn one_writer_syncs_each_commit() -> Result<()> {
     let disk = Disk::default();
-    let store = disk.open(&StoreOptions::new())?;
+    let store = open(&disk, Durability::Immediate)?;
     for id in 0..10 {
         let before = disk.syncs();
         store.open_tree::<Customer>().put(customer(id))?;
@@ -98,7 +105,7 @@ fn one_writer_syncs_each_commit() -> Result<()> {
 #[test]
 fn an_eventual_commit_is_synced_soon_and_without_a_call() -> Result<()> {
     let disk = Disk::default();
-    let store = disk.open(&StoreOptions::new().durability(Durability::Eventual))?;
+    let store = open(&disk, Durability::Eventual)?;
     for id in 0..2 {
         let before = disk.syncs();
         store.open_tree::<Customer>().put(customer(id))?;
@@ -114,14 +121,14 @@ fn an_eventual_commit_is_synced_soon_and_without_a_call() -> Result<()> {
 #[test]
 fn commits_without_durability_are_not_synced_until_the_flush() -> Result<()> {
     let disk = Disk::recording();
-    let store = disk.open(&StoreOptions::new().durability(Durability::None))?;
+    let store = open(&disk, Durability::None)?;
     let before = disk.syncs();
     for id in 0..10 {
         store.open_tree::<Customer>().put(customer(id))?;
     }
     assert_eq!(disk.syncs(), before);
     store.flush()?;
-    let store = Disk::of(disk.synced_bytes()).open(&StoreOptions::new())?;
+    let store = open(&Disk::of(disk.synced_image()), Durability::Immediate)?;
     assert_eq!(store.open_tree::<Customer>().len()?, 10);
     Ok(())
 }
@@ -130,12 +137,12 @@ fn commits_without_durability_are_not_synced_until_the_flush() -> Result<()> {
 fn a_close_brings_what_is_pending_to_disk() -> Result<()> {
     for durability in [Durability::Eventual, Durability::None] {
         let disk = Disk::recording();
-        let store = disk.open(&StoreOptions::new().durability(durability))?;
+        let store = open(&disk, durability)?;
         store.open_tree::<Customer>().put(customer(1))?;
         let before = disk.syncs();
         drop(store);
         assert!(disk.syncs() > before);
-        let store = Disk::of(disk.synced_bytes()).open(&StoreOptions::new())?;
+        let store = open(&Disk::of(disk.synced_image()), Durability::Immediate)?;
         assert_eq!(store.open_tree::<Customer>().get(1)?, Some(customer(1)));
     }
     Ok(())
@@ -144,7 +151,7 @@ fn a_close_brings_what_is_pending_to_disk() -> Result<()> {
 #[test]
 fn readers_go_on_while_a_sync_takes_its_time() -> Result<()> {
     let disk = Disk::slow(Duration::from_millis(100));
-    let store = disk.open(&StoreOptions::new())?;
+    let store = open(&disk, Durability::Immediate)?;
     thread::scope(|scope| {
         let customers = store.open_tree::<Customer>();
         let writer = scope.spawn(move || customers.put(customer(1)));

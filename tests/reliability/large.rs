@@ -1,11 +1,8 @@
 //! Commits so large that several threads write their tables.
 
-use std::io::ErrorKind;
-
-use netabase_store::{Result, StoreOptions};
-use netabase_tests::{Customer, assert_sound, customer};
-
-use super::disk::{Disk, Fault};
+use netabase_harness::disk::{Disk, Fault, FaultKind};
+use netabase_store::{RedbStore, Result, StoreOptions};
+use netabase_tests::{Customer, ShopDefinition, assert_sound, customer};
 
 /// How many customers have some tens of thousands of index entries.
 const MANY: u64 = 8000;
@@ -13,9 +10,13 @@ const MANY: u64 = 8000;
 /// Every part of a large commit fails in turn, on whichever thread.
 const FAULTS: u64 = 24;
 
+fn open(disk: &Disk) -> Result<RedbStore<ShopDefinition>> {
+    disk.open(&StoreOptions::new())
+}
+
 #[test]
 fn a_large_commit_has_every_row_and_entry() -> Result<()> {
-    let store = Disk::default().open(&StoreOptions::new())?;
+    let store = open(&Disk::default())?;
     let customers = store.open_tree::<Customer>();
     // The second one writes among the rows of the first.
     for part in 0..2 {
@@ -39,7 +40,7 @@ fn a_large_commit_has_every_row_and_entry() -> Result<()> {
 #[test]
 fn a_large_commit_that_fails_anywhere_is_told_and_leaves_nothing_or_all() -> Result<()> {
     let whole = Disk::default();
-    let store = whole.open(&StoreOptions::new())?;
+    let store = open(&whole)?;
     let before = whole.changes();
     store
         .open_tree::<Customer>()
@@ -50,10 +51,11 @@ fn a_large_commit_that_fails_anywhere_is_told_and_leaves_nothing_or_all() -> Res
         let fault = Fault {
             at: before + (after - before) * turn / FAULTS,
             lasts: true,
-            kind: ErrorKind::StorageFull,
+            reads: false,
+            kind: FaultKind::Full,
         };
         let disk = Disk::failing(fault);
-        let store = disk.open(&StoreOptions::new())?;
+        let store = open(&disk)?;
         let customers = store.open_tree::<Customer>();
         let refused = customers.put_many((0..MANY).map(customer));
         if refused.is_ok() && disk.changes() <= fault.at {
@@ -65,7 +67,7 @@ fn a_large_commit_that_fails_anywhere_is_told_and_leaves_nothing_or_all() -> Res
         let again = customers.put(customer(1));
         assert!(again.is_err_and(|error| error.is_poisoned()), "{fault:?}");
         drop(store);
-        let reopened = Disk::of(disk.bytes()).open(&StoreOptions::new())?;
+        let reopened = open(&Disk::of(disk.image()))?;
         let left = reopened.open_tree::<Customer>().len()?;
         // What fails near the end may be the sync after which all is there.
         let may_be_whole = turn * 4 > FAULTS * 3;

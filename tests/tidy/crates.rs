@@ -44,6 +44,7 @@ const LEAF_FOLDERS: &[&str] = &[
     "benches",
     "netabase_cli",
     "tests",
+    "tests/harness",
     "tests/record_store_tests",
     "tests/test_data",
     "xtask",

@@ -1,5 +1,6 @@
 //! The redb engine: one file, copy on write, every table from bytes to bytes.
 
+mod unfinished;
 mod write;
 
 use std::{
@@ -68,6 +69,8 @@ impl RedbBackend {
         let seam = Seam::new(Engine::Redb, "custom storage");
         let builder = builder(options);
         let database = seam.run(|| {
+            unfinished::empty_storage(&storage)
+                .map_err(|error| failed(&seam, "look at the storage", error))?;
             let opened = builder.create_with_backend(storage);
             opened.map_err(|error| failed(&seam, "open the storage", error))
         })?;
@@ -378,8 +381,13 @@ fn check_file(path: &Path, options: &EngineOptions) -> Result<()> {
             path: path.into(),
             source,
         })?;
+    let may_create = options.create && !options.read_only;
+    let is_blank = !head.is_empty() && head.iter().all(|byte| *byte == 0);
+    if may_create && is_blank && unfinished::empty_file(path)? {
+        return Ok(());
+    }
     match head.as_slice() {
-        [] if options.create && !options.read_only => Ok(()),
+        [] if may_create => Ok(()),
         [] => Err(not_a_store("it is empty").into()),
         REDB_MAGIC => Ok(()),
         _ => Err(not_a_store("it does not begin as a redb file does").into()),

@@ -1,0 +1,385 @@
+//! The file of a closed store is damaged: what is read is right, or a typed error.
+//!
+//! redb checks a page only when asked to. So a file that is checked on opening gives everything or
+//! an error, and one that is not may miss records, but never has another in the place of one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use netabase_store::{
+    EncodingDecodingError, NetabaseError, RedbStore, Result as StoreResult, StoreError,
+    StoreOptions,
+};
+use netabase_tests::Random;
+
+use crate::{
+    disk::Disk,
+    harness::Harness,
+    image::{Image, PAGE_BYTES},
+    ledger::{
+        Account, AccountCodeSecondaryKey, AccountGroupSecondaryKey, AccountPrimaryKey, Contents,
+        LedgerDefinition, account,
+    },
+    outcome::{Tally, Violation, guarded},
+    plant::Plant,
+};
+
+/// How many damaged files are made of one.
+pub const FILES: u64 = 40;
+
+/// How many accounts a file has.
+const ACCOUNTS: u64 = 80;
+
+/// What is damaged at once at most.
+const FLIPS_MAX: u64 = 8;
+
+const SECTOR_BYTES: usize = 512;
+
+type Ledger = RedbStore<LedgerDefinition>;
+
+/// What happened to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Damage {
+    Flips,
+    HeaderFlip,
+    /// A bit of the note of an account.
+    RecordFlip(u64),
+    ZeroPage,
+    Truncation,
+    Swap,
+    OldPage,
+    CopiedPage,
+    Garbage,
+}
+
+/// Damages the file of that seed in many ways, and reads each.
+///
+/// # Errors
+/// Fails with what was read and is not right.
+pub fn run(seed: u64, plant: Option<Plant>) -> Result<Tally, Violation> {
+    let violation = |what| Violation {
+        harness: Harness::Damage,
+        seed,
+        what,
+        steps: Vec::new(),
+    };
+    let closed = Closed::new(seed).map_err(|error| violation(format!("{error:?}")))?;
+    let mut tally = Tally::default();
+    for number in 0..FILES {
+        let mut random = Random::new(seed.wrapping_mul(FILES).wrapping_add(number));
+        let (image, damage) = closed.damaged(&mut random);
+        for is_checked in [true, false] {
+            tally.cases += 1;
+            let reader = Reader {
+                closed: &closed,
+                damage,
+                is_checked,
+                plant,
+            };
+            let read = guarded(|| reader.read(&image));
+            let is_told = read.map_err(|what| {
+                violation(format!(
+                    "{damage:?}, checked {is_checked}, file {number}: {what}"
+                ))
+            })?;
+            tally.count(if is_told { "told" } else { "read" }, 1);
+        }
+    }
+    Ok(tally)
+}
+
+/// A closed file, and what it held before its last commits.
+struct Closed {
+    now: Image,
+    before: Image,
+    contents: Contents,
+    old: Contents,
+}
+
+impl Closed {
+    fn new(seed: u64) -> StoreResult<Self> {
+        let disk = Disk::default();
+        let open = || disk.open::<LedgerDefinition>(&StoreOptions::new());
+        let mut random = Random::new(seed);
+        let store = open()?;
+        let accounts = store.open_tree::<Account>();
+        // More than stay, so that there are free pages.
+        let sizes: Vec<_> = (0..ACCOUNTS * 2).map(|_| random.index(300)).collect();
+        accounts.put_many((0..).zip(sizes).map(|(id, bytes)| account(id, 1, bytes)))?;
+        drop((accounts, store));
+        let (before, store) = (disk.image(), open()?);
+        let old = Contents::records(&store)?;
+        let accounts = store.open_tree::<Account>();
+        accounts.remove_many(ACCOUNTS..ACCOUNTS * 2)?;
+        for id in 0..random.below(ACCOUNTS) {
+            accounts.update(id, |found| *found = account(id, 2, found.note.len()))?;
+        }
+        let contents = Contents::records(&store)?;
+        drop((accounts, store));
+        Ok(Self {
+            now: disk.image(),
+            before,
+            contents,
+            old,
+        })
+    }
+
+    /// Returns a damaged file, and what was done.
+    fn damaged(&self, random: &mut Random) -> (Image, Damage) {
+        let mut image = self.now.clone();
+        let used = image.used();
+        let page = pick(&used, random);
+        let other = pick(&used, random);
+        let damage = match random.below(11) {
+            0 | 1 => {
+                for _ in 0..=random.below(FLIPS_MAX) {
+                    let at = pick(&used, random) * PAGE_BYTES + random.index(PAGE_BYTES);
+                    image.flip(at, random.below(8));
+                }
+                Damage::Flips
+            }
+            2 => {
+                image.flip(random.index(SECTOR_BYTES), random.below(8));
+                Damage::HeaderFlip
+            }
+            3 | 4 => self.flip_record(&mut image, random),
+            5 => {
+                image.write(page * PAGE_BYTES, &[0; PAGE_BYTES]);
+                Damage::ZeroPage
+            }
+            6 => {
+                image.resize(random.index(image.len()));
+                Damage::Truncation
+            }
+            7 => {
+                let (one, two) = (image.page(page), image.page(other));
+                image.write(page * PAGE_BYTES, &two);
+                image.write(other * PAGE_BYTES, &one);
+                Damage::Swap
+            }
+            8 => {
+                image.write(page * PAGE_BYTES, &self.before.page(page));
+                Damage::OldPage
+            }
+            9 => {
+                image.write(page * PAGE_BYTES, &image.page(other));
+                Damage::CopiedPage
+            }
+            _ => {
+                let garbage: Vec<_> = (0..SECTOR_BYTES).map(|_| byte(random)).collect();
+                let sector = random.index(PAGE_BYTES / SECTOR_BYTES);
+                image.write(page * PAGE_BYTES + sector * SECTOR_BYTES, &garbage);
+                Damage::Garbage
+            }
+        };
+        (image, damage)
+    }
+
+    /// Flips a bit of each place where the note of an account stands.
+    fn flip_record(&self, image: &mut Image, random: &mut Random) -> Damage {
+        let id = random.below(ACCOUNTS);
+        let Some(account) = self.contents.accounts.get(&id) else {
+            return Damage::Flips;
+        };
+        let note = account.note.as_bytes();
+        let (inside, bit) = (random.index(note.len()), random.below(8));
+        for page in image.used() {
+            let bytes = image.page(page);
+            let found = bytes.windows(note.len()).position(|part| part == note);
+            if let Some(at) = found {
+                image.flip(page * PAGE_BYTES + at + inside, bit);
+            }
+        }
+        Damage::RecordFlip(id)
+    }
+}
+
+fn pick(used: &[usize], random: &mut Random) -> usize {
+    used.get(random.index(used.len().max(1)))
+        .copied()
+        .unwrap_or_default()
+}
+
+fn byte(random: &mut Random) -> u8 {
+    u8::try_from(random.below(256)).unwrap_or_default()
+}
+
+/// Reads a damaged file.
+struct Reader<'a> {
+    closed: &'a Closed,
+    damage: Damage,
+    is_checked: bool,
+    plant: Option<Plant>,
+}
+
+/// What was read: accounts by every way, or that one cannot be.
+#[derive(Default)]
+struct Found {
+    rows: u64,
+    told: u64,
+    by_group: u64,
+    by_code: u64,
+}
+
+impl Reader<'_> {
+    fn has(&self, plant: Plant) -> bool {
+        self.plant == Some(plant)
+    }
+
+    /// Returns whether some damage was told; fails where something is wrong and nothing was told.
+    fn read(&self, image: &Image) -> Result<bool, String> {
+        let is_checked = self.is_checked && !self.has(Plant::CheckSkipped);
+        let disk = Disk::of(image.clone());
+        let opened = disk
+            .engine(is_checked)
+            .and_then(|engine| Ledger::with_backend(engine, &StoreOptions::new()));
+        let store = match opened {
+            Ok(store) => store,
+            Err(error) => return tells_of_damage(&error).map(|()| true),
+        };
+        let found = guarded(|| self.read_all(&store));
+        close(store, self.is_checked);
+        let found = found?;
+        let all = u64::try_from(self.closed.contents.accounts.len()).unwrap_or_default();
+        let is_all = found.rows == all && found.by_group == all && found.by_code == all;
+        // What is told of one account leaves all others in their places.
+        let is_exact = matches!(self.damage, Damage::RecordFlip(_));
+        let is_told = found.told > 0 && !is_exact;
+        if !is_all && !is_told && !self.may_miss() {
+            let Found {
+                rows,
+                by_group,
+                by_code,
+                ..
+            } = found;
+            return Err(format!(
+                "{rows}, {by_group} and {by_code} of {all} accounts, and no error"
+            ));
+        }
+        Ok(found.told > 0)
+    }
+
+    fn read_all(&self, store: &Ledger) -> Result<Found, String> {
+        let mut found = Found::default();
+        let accounts = store.open_tree::<Account>();
+        // A walk over pages that lead in a circle must end.
+        let most = usize::try_from(ACCOUNTS * 4).unwrap_or_default();
+        for row in accounts.iter().take(most) {
+            match row {
+                Err(error) if self.has(Plant::DamageIsSkipped) => {
+                    tells_of_damage(&error)?;
+                    continue;
+                }
+                row => self.judge_pair(row, &mut found)?,
+            }
+            found.rows += 1;
+        }
+        for row in accounts
+            .index::<AccountGroupSecondaryKey>()
+            .iter()
+            .take(most)
+        {
+            self.judge_pair(row, &mut found)?;
+            found.by_group += 1;
+        }
+        for (id, right) in &self.closed.contents.accounts {
+            self.judge(*id, self.get(store, *id), &mut found)?;
+            let by_code = accounts.index::<AccountCodeSecondaryKey>();
+            let by_code = by_code.first(right.code.clone());
+            found.by_code += u64::from(!matches!(by_code, Ok(None)));
+            if !matches!(by_code, Ok(None)) || !self.may_miss() {
+                self.judge(*id, by_code, &mut found)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Gets a record, with the bugs that a program could have that does.
+    fn get(&self, store: &Ledger, id: u64) -> StoreResult<Option<Account>> {
+        let accounts = store.open_tree::<Account>();
+        match (accounts.get(id), self.plant) {
+            (Err(_), Some(Plant::DamageIsAbsent)) => Ok(None),
+            (Err(_), Some(Plant::NeighbourReturned)) => accounts.get((id + 1) % ACCOUNTS),
+            (Err(_), Some(Plant::OldRecordReturned)) => Ok(Some(account(id, 0, 0))),
+            (Err(error), Some(Plant::PanicOnDamage)) => panic!("planted: {error}"),
+            (found, _) => found,
+        }
+    }
+
+    /// Whether records may be missing, or as they were before: where redb's own pages are damaged,
+    /// and nobody checks them.
+    fn may_miss(&self) -> bool {
+        !self.is_checked && !matches!(self.damage, Damage::RecordFlip(_))
+    }
+
+    fn judge_pair(
+        &self,
+        row: StoreResult<(AccountPrimaryKey, Account)>,
+        found: &mut Found,
+    ) -> Result<(), String> {
+        match row {
+            Ok((AccountPrimaryKey(id), account)) => self.judge(id, Ok(Some(account)), found),
+            Err(error) => self.judge(0, Err(error), found),
+        }
+    }
+
+    /// Fails unless the record is the one that stands under the key, or the error a typed one.
+    fn judge(
+        &self,
+        id: u64,
+        record: StoreResult<Option<Account>>,
+        found: &mut Found,
+    ) -> Result<(), String> {
+        match record {
+            Ok(Some(record)) if self.is_right(id, &record) => Ok(()),
+            Ok(Some(record)) => Err(format!("{id} is {record:?}")),
+            Ok(None) if self.may_miss() => Ok(()),
+            Ok(None) => Err(format!("{id} is absent, and no error")),
+            Err(error) => {
+                found.told += 1;
+                tells_of_damage(&error)
+            }
+        }
+    }
+
+    /// What an old page holds was right once; only a check of all pages can tell.
+    fn is_right(&self, id: u64, record: &Account) -> bool {
+        let is_old = || self.closed.old.accounts.get(&id) == Some(record);
+        // Pages that are free now hold what was there, and swaps and copies may bring it back.
+        self.closed.contents.accounts.get(&id) == Some(record) || (self.may_miss() && is_old())
+    }
+}
+
+/// Closes a store; one that was not checked as a panic does: redb then writes nothing.
+///
+/// Otherwise it commits once more, which reads pages of its own that nobody else has. One flip in
+/// some thousands has it panic there, and again while it unwinds, which ends the process. A check on
+/// opening finds such a page before.
+fn close(store: Ledger, is_checked: bool) {
+    if is_checked {
+        return drop(store);
+    }
+    let closed = catch_unwind(AssertUnwindSafe(|| {
+        let _store = store;
+        resume_unwind(Box::new(()));
+    }));
+    drop(closed);
+}
+
+/// Fails unless the error says that something is damaged, or that a damaged file is none of ours.
+fn tells_of_damage(error: &NetabaseError) -> Result<(), String> {
+    let is_told = match error {
+        NetabaseError::Encoding(error) => {
+            !matches!(error, EncodingDecodingError::BincodeEncode { .. })
+        }
+        NetabaseError::StoreError(error) => !matches!(
+            error,
+            StoreError::Full { .. } | StoreError::Locked { .. } | StoreError::WouldDeadlock
+        ),
+        error => matches!(error, NetabaseError::Redb(_)),
+    };
+    if is_told {
+        Ok(())
+    } else {
+        Err(format!("damage is told as {error:?}"))
+    }
+}

@@ -1,0 +1,288 @@
+//! A process that writes is killed: what it was told is durable is there, whole.
+//!
+//! What a commit changes follows from its number, so that the parent knows what any of them leaves.
+//! A kill keeps what the operating system has not written yet; for lost power see `power`.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    io::{self, BufRead, BufReader, Write},
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use netabase_store::{
+    Backend, Durability, Result as StoreResult, Store, StoreOptions,
+    backends::{EngineOptions, OpenBackend, redb::RedbBackend, sled::SledBackend},
+};
+use netabase_tests::Random;
+
+use crate::{
+    harness::Harness,
+    ledger::{Account, Contents, LedgerDefinition, Total, account},
+    outcome::{Tally, Violation, guarded},
+    plant::Plant,
+    planted::Planted,
+};
+
+/// Tells the child where to work; without it there is no child.
+const FOLDER_VARIABLE: &str = "NETABASE_KILLED_FOLDER";
+
+/// Tells the child which bug it has.
+const PLANT_VARIABLE: &str = "NETABASE_KILLED_PLANT";
+
+/// Tells the child that it works on sled.
+const SLED_VARIABLE: &str = "NETABASE_KILLED_SLED";
+
+/// How many processes are killed over one store.
+pub const KILLS: u64 = 8;
+
+/// The longest life of a child, from its start on.
+const LIFE_MAX: Duration = Duration::from_millis(60);
+
+/// How many accounts there are.
+const ACCOUNTS: u64 = 50;
+
+/// How many commits may be there beyond the last that was acknowledged: one that was not to be
+/// durable, and the one under way.
+const BEYOND_MAX: u64 = 2;
+
+/// One commit in so many is not to be durable, and not acknowledged.
+const LAX_ONE_IN: u64 = 5;
+
+/// What stands in the folder of a store.
+const STORE: &str = "store";
+
+/// Works in the process that is to be killed; returns at once in any other.
+///
+/// # Errors
+/// Fails when the store does.
+pub fn child() -> StoreResult<()> {
+    let Some(folder) = env::var_os(FOLDER_VARIABLE) else {
+        return Ok(());
+    };
+    let plant = env::var(PLANT_VARIABLE).ok();
+    let plant = Plant::ALL
+        .iter()
+        .find(|it| Some(it.name()) == plant.as_deref());
+    if env::var_os(SLED_VARIABLE).is_some() {
+        write_for_ever::<SledBackend>(Path::new(&folder), plant.copied())
+    } else {
+        write_for_ever::<RedbBackend>(Path::new(&folder), plant.copied())
+    }
+}
+
+fn open<B: OpenBackend>(
+    folder: &Path,
+    plant: Option<Plant>,
+) -> StoreResult<Store<LedgerDefinition, Planted<B>>> {
+    let mut options = EngineOptions::default();
+    options.cache_bytes = 1 << 20;
+    let engine = B::open(&folder.join(STORE), &options)?;
+    Store::with_backend(Planted::new(engine, plant), &StoreOptions::new())
+}
+
+fn write_for_ever<B: OpenBackend>(folder: &Path, plant: Option<Plant>) -> StoreResult<()> {
+    let store = open::<B>(folder, plant)?;
+    let last = store.open_tree::<Total>().get(0)?;
+    let first = last.map_or(0, |total| total.stamp) + 1;
+    acknowledge(0);
+    for stamp in first.. {
+        if plant == Some(Plant::FileLeftBehind) {
+            drop(fs::write(folder.join(format!("{stamp}.tmp")), b"left"));
+        }
+        let is_lax = stamp.is_multiple_of(LAX_ONE_IN);
+        if plant == Some(Plant::AckBeforeCommit) && !is_lax {
+            // So early that even the one after it is not begun.
+            acknowledge(stamp + BEYOND_MAX);
+        }
+        commit(&store, stamp, is_lax, plant)?;
+        if !is_lax {
+            acknowledge(stamp);
+        }
+    }
+    Ok(())
+}
+
+fn commit<B: Backend>(
+    store: &Store<LedgerDefinition, B>,
+    stamp: u64,
+    is_lax: bool,
+    plant: Option<Plant>,
+) -> StoreResult<()> {
+    let mut txn = store.begin_write()?;
+    if is_lax {
+        txn.set_durability(Durability::None);
+    }
+    let change = Change::of(stamp);
+    if plant != Some(Plant::ChangeLeftOut) || !stamp.is_multiple_of(3) {
+        change.on_tree(&txn.open_tree())?;
+    }
+    if plant == Some(Plant::TwoCommitsForOne) {
+        txn.commit()?;
+        txn = store.begin_write()?;
+    }
+    txn.open_tree::<Total>().put(Total { id: 0, stamp })?;
+    txn.commit()
+}
+
+fn acknowledge(stamp: u64) {
+    let mut out = io::stdout();
+    // Nobody reads once the parent is gone.
+    drop(writeln!(out, "\ndurable {stamp}").and_then(|()| out.flush()));
+}
+
+/// What a commit changes.
+struct Change {
+    put: Vec<Account>,
+    removed: u64,
+}
+
+impl Change {
+    fn of(stamp: u64) -> Self {
+        let mut random = Random::new(stamp);
+        let put = (0..=random.below(4)).map(|_| {
+            let bytes = random.index(400) * random.index(12);
+            account(random.below(ACCOUNTS), stamp, bytes)
+        });
+        Self {
+            put: put.collect(),
+            removed: random.below(ACCOUNTS),
+        }
+    }
+
+    fn on_tree<V: netabase_store::Writable>(
+        self,
+        tree: &netabase_store::Tree<LedgerDefinition, Account, V>,
+    ) -> StoreResult<()> {
+        tree.put_many(self.put)?;
+        tree.remove(self.removed).map(drop)
+    }
+
+    fn on_contents(self, contents: &mut Contents) {
+        let put = self.put.into_iter().map(|account| (account.id, account));
+        contents.accounts.extend(put);
+        contents.accounts.remove(&self.removed);
+    }
+}
+
+/// Kills processes over a store, on redb for even seeds and on sled for odd ones.
+///
+/// # Errors
+/// Fails with what was lost.
+pub fn run(
+    seed: u64,
+    plant: Option<Plant>,
+    child: &dyn Fn() -> Command,
+) -> Result<Tally, Violation> {
+    let checked = guarded(|| {
+        if seed.is_multiple_of(2) {
+            kill_all::<RedbBackend>(seed, plant, child)
+        } else {
+            kill_all::<SledBackend>(seed, plant, child)
+        }
+    });
+    checked.map_err(|what| Violation {
+        harness: Harness::Kills,
+        seed,
+        what,
+        steps: Vec::new(),
+    })
+}
+
+fn kill_all<B: OpenBackend>(
+    seed: u64,
+    plant: Option<Plant>,
+    child: &dyn Fn() -> Command,
+) -> Result<Tally, String> {
+    let folder = tempfile::tempdir().map_err(|error| format!("a folder: {error}"))?;
+    let mut random = Random::new(seed);
+    let (mut tally, mut known, mut is_made) = (Tally::default(), Contents::default(), false);
+    for number in 0..KILLS {
+        let life = Duration::from_micros(random.below(micros(LIFE_MAX)));
+        let mut command = child();
+        command.env(FOLDER_VARIABLE, folder.path());
+        command.env(PLANT_VARIABLE, plant.map_or("", Plant::name));
+        if !seed.is_multiple_of(2) {
+            command.env(SLED_VARIABLE, OsString::from("1"));
+        }
+        let acknowledged = kill(command, life).map_err(|error| format!("a child: {error}"))?;
+        is_made |= acknowledged.is_some();
+        tally.cases += 1;
+        let before = known.stamp.unwrap_or_default();
+        let last = acknowledged.unwrap_or_default().max(before);
+        let survived = survive::<B>(folder.path(), last, &mut known, is_made);
+        match survived.map_err(|what| format!("kill {number}, {last} durable: {what}"))? {
+            true => is_made = true,
+            false => tally.count("refused while being made", 1),
+        }
+        tally.count("commits", known.stamp.unwrap_or_default() - before);
+    }
+    Ok(tally)
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Starts a child, kills it after some time, and returns the last commit that it acknowledged; 0 for
+/// the store itself.
+fn kill(mut command: Command, life: Duration) -> io::Result<Option<u64>> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::null()).spawn()?;
+    thread::sleep(life);
+    child.kill()?;
+    let mut last = None;
+    if let Some(out) = child.stdout.take() {
+        // What it has said waits in the pipe, line by line.
+        let lines = BufReader::new(out).lines().map_while(Result::ok);
+        for line in lines {
+            let stamp = line.strip_prefix("durable ").and_then(|it| it.parse().ok());
+            last = stamp.or(last);
+        }
+    }
+    child.wait()?;
+    Ok(last)
+}
+
+/// Opens what a killed process left; returns whether there is a store. `known` is what the last
+/// process left, and becomes what this one did.
+fn survive<B: OpenBackend>(
+    folder: &Path,
+    last: u64,
+    known: &mut Contents,
+    is_made: bool,
+) -> Result<bool, String> {
+    let store = match open::<B>(folder, None) {
+        Ok(store) => store,
+        Err(_) if !is_made => {
+            // Nothing was promised yet.
+            drop(fs::remove_file(folder.join(STORE)));
+            drop(fs::remove_dir_all(folder.join(STORE)));
+            return Ok(false);
+        }
+        Err(error) => return Err(format!("open: {error:?}")),
+    };
+    let found = Contents::read(&store)?;
+    drop(store);
+    let stamp = found.stamp.unwrap_or_default();
+    if stamp < last || stamp > last + BEYOND_MAX {
+        return Err(format!("the last commit is {stamp}"));
+    }
+    for stamp in known.stamp.unwrap_or_default() + 1..=stamp {
+        Change::of(stamp).on_contents(known);
+        known.stamp = Some(stamp);
+    }
+    if *known != found {
+        return Err(format!("commit {stamp} left {found:?}"));
+    }
+    let beside = fs::read_dir(folder).map_err(|error| format!("list: {error}"))?;
+    let beside = beside.filter_map(Result::ok).map(|entry| entry.file_name());
+    match beside.into_iter().find(|name| name != STORE) {
+        Some(name) => Err(format!("{} is left behind", name.display())),
+        None => Ok(true),
+    }
+}

@@ -1,0 +1,122 @@
+//! What a run of a harness has to say: how much it tried, or what went wrong.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use crate::harness::Harness;
+
+/// The most attempts to make a failing history shorter.
+const SHRINKS_MAX: usize = 200;
+
+/// How much was tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// In the harness's own unit: [`Harness::unit`].
+    pub cases: u64,
+    /// What else was counted, by name.
+    pub also: BTreeMap<&'static str, u64>,
+}
+
+impl Tally {
+    /// Counts something beside the cases.
+    pub fn count(&mut self, name: &'static str, times: u64) {
+        *self.also.entry(name).or_default() += times;
+    }
+
+    /// Adds another tally.
+    pub fn add(&mut self, other: &Self) {
+        self.cases += other.cases;
+        for (name, times) in &other.also {
+            self.count(name, *times);
+        }
+    }
+}
+
+/// A promise that was broken.
+#[derive(Debug, Clone)]
+pub struct Violation {
+    /// Who found it.
+    pub harness: Harness,
+    /// With which seed.
+    pub seed: u64,
+    /// What is wrong.
+    pub what: String,
+    /// What was done to the store, as short as it could be made.
+    pub steps: Vec<String>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.harness.name();
+        writeln!(f, "{name}, seed {}: {}", self.seed, self.what)?;
+        for step in &self.steps {
+            writeln!(f, "    {step}")?;
+        }
+        write!(
+            f,
+            "again: cargo xtask replay {} {}",
+            self.harness.name(),
+            self.seed
+        )
+    }
+}
+
+/// Runs `check`; a panic in it is its failure.
+///
+/// # Errors
+/// Fails as `check` does, or with what a panic said.
+pub fn guarded<R>(check: impl FnOnce() -> Result<R, String>) -> Result<R, String> {
+    match catch_unwind(AssertUnwindSafe(check)) {
+        Ok(checked) => checked,
+        Err(payload) => Err(format!("it panicked: {}", message(&*payload))),
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_default()
+}
+
+/// Runs `check` over steps; where it fails, looks for a part of them over which it still does.
+///
+/// # Errors
+/// Fails with the shortest history that was found and what goes wrong over it.
+pub(crate) fn check_shrunk<S: Clone + fmt::Debug>(
+    harness: Harness,
+    seed: u64,
+    steps: &[S],
+    check: impl Fn(&[S]) -> Result<Tally, String>,
+) -> Result<Tally, Violation> {
+    let mut what = match guarded(|| check(steps)) {
+        Ok(tally) => return Ok(tally),
+        Err(what) => what,
+    };
+    let mut steps = steps.to_vec();
+    let (mut size, mut attempts) = (steps.len().div_ceil(2), 0);
+    while size > 0 && attempts < SHRINKS_MAX {
+        let mut at = 0;
+        while at < steps.len() && attempts < SHRINKS_MAX {
+            attempts += 1;
+            let mut fewer = steps.clone();
+            fewer.drain(at..steps.len().min(at + size));
+            match guarded(|| check(&fewer)) {
+                Ok(_) => at += size,
+                Err(still) => (what, steps) = (still, fewer),
+            }
+        }
+        size /= 2;
+    }
+    Err(Violation {
+        harness,
+        seed,
+        what,
+        steps: steps.iter().map(|step| format!("{step:?}")).collect(),
+    })
+}

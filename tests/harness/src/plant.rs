@@ -1,0 +1,148 @@
+//! Bugs to plant: each stands for a mistake that an engine, a disk or a program could make, and each
+//! must be found by the harnesses that it names.
+
+use crate::harness::Harness::{self, Damage, Errors, Exhaustive, Kills, Model, Power};
+
+macro_rules! plants {
+    ($($(#[doc = $what:literal])* $name:ident by $($harness:ident)+;)*) => {
+        /// A bug on purpose.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Plant {
+            $($(#[doc = $what])* $name,)*
+        }
+
+        impl Plant {
+            /// Every bug.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Returns its name.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
+            /// Returns what is wrong.
+            #[must_use]
+            pub fn what(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($what),*).trim_ascii_start(),)*
+                }
+            }
+
+            /// Returns the harnesses that must find it.
+            #[must_use]
+            pub fn harnesses(self) -> &'static [Harness] {
+                match self {
+                    $(Self::$name => &[$($harness),+],)*
+                }
+            }
+        }
+    };
+}
+
+plants! {
+    /// One sync in seven does nothing.
+    SyncDropped by Power;
+    /// No sync does anything.
+    SyncNever by Power;
+    /// A sync returns before what was written has reached the platter.
+    SyncBeforeWrites by Power Exhaustive;
+    /// The last write before a sync reaches the platter after it.
+    WriteAfterSync by Power Exhaustive;
+    /// An old page is written back after a sync.
+    OldPageWrittenLate by Power;
+    /// Only a part of the header reaches the platter.
+    HeaderTorn by Power Exhaustive;
+    /// One write in seven never reaches the platter.
+    WriteDropped by Power;
+    /// One write in seven lands a page too far.
+    WriteMisplaced by Power;
+    /// Half of one write in seven reaches the platter.
+    WriteCut by Power;
+    /// A bit of one write in seven is another on the platter.
+    WriteFlipped by Power;
+    /// One read in seven has a bit flipped.
+    ReadFlipped by Model;
+    /// One read in seven is zero.
+    ReadZeroed by Model;
+    /// One read in seven returns what stood there before the last write.
+    StaleRead by Model;
+    /// A write that fails says that it is done.
+    FailedWriteHidden by Errors;
+    /// A sync that fails says that it is done.
+    FailedSyncHidden by Errors;
+    /// A file that could not grow says that it has.
+    FailedGrowthHidden by Errors;
+    /// A write of half the bytes says that it is whole.
+    ShortWriteHidden by Errors;
+    /// A commit is acknowledged before its sync.
+    AckBeforeSync by Power Exhaustive;
+    /// The engine's sync of earlier commits does nothing.
+    FlushSkipped by Power;
+    /// A commit reaches the engine as two.
+    CommitInTwo by Power Exhaustive Errors;
+    /// Some entries of indexes are not written.
+    IndexEntryForgotten by Power Model Kills;
+    /// Entries of indexes are not removed.
+    IndexEntryKept by Power Model;
+    /// Records are not removed.
+    RemovalForgotten by Power Model;
+    /// The last of several edits of a table is not made.
+    LastEditLost by Model Kills;
+    /// The last byte of some values is missing.
+    ValueCut by Model;
+    /// Two values of a table are swapped.
+    ValuesSwapped by Model;
+    /// A table's edits go to its neighbour.
+    TableMixedUp by Model;
+    /// A snapshot is that of the commit before.
+    StaleSnapshot by Model;
+    /// A snapshot shows commits that came after it.
+    MovingSnapshot by Model;
+    /// A walk leaves out the first row.
+    FirstRowSkipped by Model;
+    /// A walk leaves out the last row.
+    LastRowSkipped by Model;
+    /// A walk from the back goes forward.
+    BackIsFront by Model;
+    /// The end of a range belongs to it though it is excluded.
+    EndIncluded by Model;
+    /// A table counts one row too many.
+    CountOffByOne by Model;
+    /// One look-up in eleven finds nothing.
+    LookUpMisses by Model;
+    /// The holder of a unique value is not looked for.
+    UniqueUnchecked by Model;
+    /// Keys differ by their first eight bytes alone.
+    KeyCut by Model;
+    /// A commit that fails says that it is done.
+    FailedCommitHidden by Errors;
+    /// A commit that fails ends the thread.
+    PanicOnFailure by Errors;
+    /// A record that cannot be read is absent.
+    FailedReadIsAbsent by Errors;
+    /// A walk ends where it cannot go on, as if there were no more.
+    FailedWalkEnds by Errors;
+    /// A file that should be checked on opening is not.
+    CheckSkipped by Damage;
+    /// A damaged record is absent.
+    DamageIsAbsent by Damage;
+    /// A walk leaves out damaged records.
+    DamageIsSkipped by Damage;
+    /// In the place of a damaged record stands the next one.
+    NeighbourReturned by Damage;
+    /// A damaged record is given as it was at another time.
+    OldRecordReturned by Damage;
+    /// A damaged record ends the thread.
+    PanicOnDamage by Damage;
+    /// A writer acknowledges what it is about to commit.
+    AckBeforeCommit by Kills;
+    /// A writer commits one change of two models as two.
+    TwoCommitsForOne by Kills;
+    /// A writer acknowledges a change that it left out.
+    ChangeLeftOut by Kills;
+    /// A writer leaves files beside its store.
+    FileLeftBehind by Kills;
+}

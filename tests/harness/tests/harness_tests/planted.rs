@@ -1,0 +1,57 @@
+//! Every planted bug is found by every harness that is to find it.
+
+use netabase_harness::{Harness, Plant};
+
+use super::slices::child;
+
+/// The most seeds until a bug shows.
+const SEEDS_MAX: u64 = 40;
+
+/// Fails with the bugs that the harness does not find.
+#[track_caller]
+fn assert_all_found(harness: Harness) {
+    let planted = Plant::ALL.iter();
+    let planted = planted.filter(|plant| plant.harnesses().contains(&harness));
+    let missed = planted.filter(|plant| {
+        let mut seeds = 0..SEEDS_MAX;
+        !seeds.any(|seed| harness.run(seed, Some(**plant), &child).is_err())
+    });
+    let missed: Vec<_> = missed.collect();
+    assert!(missed.is_empty(), "{} misses {missed:?}", harness.name());
+}
+
+#[test]
+fn random_use_finds_its_bugs() {
+    assert_all_found(Harness::Model);
+}
+
+#[test]
+fn kills_find_their_bugs() {
+    assert_all_found(Harness::Kills);
+}
+
+#[test]
+fn lost_power_finds_its_bugs() {
+    assert_all_found(Harness::Power);
+}
+
+#[test]
+fn short_workloads_find_their_bugs() {
+    assert_all_found(Harness::Exhaustive);
+}
+
+#[test]
+fn failing_disks_find_their_bugs() {
+    assert_all_found(Harness::Errors);
+}
+
+#[test]
+fn damage_finds_its_bugs() {
+    assert_all_found(Harness::Damage);
+}
+
+#[test]
+fn at_least_forty_bugs_are_planted() {
+    assert!(Plant::ALL.len() >= 40);
+    assert!(Plant::ALL.iter().all(|plant| !plant.harnesses().is_empty()));
+}

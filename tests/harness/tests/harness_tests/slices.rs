@@ -1,0 +1,84 @@
+//! A slice of each harness, as much as a debug build does in some seconds.
+
+use std::process::Command;
+
+use netabase_harness::{Harness, Tally, exhaustive, kills};
+use netabase_tests::cases;
+
+/// Starts this file again as the child that is killed.
+pub(crate) fn child() -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("the test's own file"));
+    command.args([
+        "--exact",
+        "slices::a_child_writes_until_it_is_killed",
+        "--nocapture",
+    ]);
+    command
+}
+
+#[test]
+fn a_child_writes_until_it_is_killed() {
+    kills::child().expect("the store takes what is written");
+}
+
+/// Runs seeds from 0 on.
+#[track_caller]
+fn run(harness: Harness, seeds: u64) -> Tally {
+    let mut all = Tally::default();
+    for seed in 0..cases(seeds) {
+        match harness.run(seed, None, &child) {
+            Ok(tally) => all.add(&tally),
+            Err(violation) => panic!("{violation}"),
+        }
+    }
+    all
+}
+
+#[test]
+fn engines_and_a_map_agree_on_random_use() {
+    let tally = run(Harness::Model, 4);
+    assert!(tally.cases > 500, "{tally:?}");
+}
+
+#[test]
+fn killed_writers_lose_nothing_that_was_acknowledged() {
+    let tally = run(Harness::Kills, 2);
+    assert_eq!(tally.cases, cases(2) * kills::KILLS);
+}
+
+#[test]
+fn lost_power_loses_nothing_that_was_acknowledged() {
+    let tally = run(Harness::Power, 12);
+    assert!(tally.also.contains_key("failed again"), "{tally:?}");
+}
+
+#[test]
+fn every_subset_of_what_a_short_workload_writes_recovers() {
+    let tally = run(Harness::Exhaustive, 2);
+    assert!(tally.also.contains_key("complete sets"), "{tally:?}");
+}
+
+#[test]
+fn every_failing_call_of_a_disk_is_told_and_loses_nothing() {
+    let tally = run(Harness::Errors, 1);
+    assert!(tally.also.contains_key("told"), "{tally:?}");
+}
+
+#[test]
+fn damaged_files_give_right_answers_or_typed_errors() {
+    let tally = run(Harness::Damage, 4);
+    assert!(tally.also.contains_key("told"), "{tally:?}");
+    assert!(tally.also.contains_key("read"), "{tally:?}");
+}
+
+#[test]
+fn workloads_are_all_sequences_of_at_most_three_operations() {
+    let all: Vec<_> = (0..exhaustive::workloads())
+        .map(exhaustive::workload)
+        .collect();
+    assert_eq!(all.len(), 1 + 7 + 7 * 7 + 7 * 7 * 7);
+    for (at, workload) in all.iter().enumerate() {
+        assert!(workload.len() <= 3);
+        assert!(!all[..at].contains(workload), "{workload:?} twice");
+    }
+}
