@@ -246,9 +246,7 @@ fn an_empty_file_is_filled_by_new_and_refused_by_open() -> Result<()> {
 
 /// What redb leaves when it is cut off before it writes its magic: a length, and perhaps a header.
 fn unfinished(header: u8) -> Vec<u8> {
-    let mut bytes = vec![0; 1_060_864];
-    bytes[9..320].fill(header);
-    bytes
+    [vec![0; 9], vec![header; 311], vec![0; 1_060_544]].concat()
 }
 
 #[test]

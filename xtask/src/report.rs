@@ -134,11 +134,11 @@ mod tests {
             ..Tally::default()
         };
         let log = [
-            Run::new(Harness::Power, (1, 10), &tally(1000), 3600),
-            Run::new(Harness::Power, (11, 5), &tally(234), 1800),
+            Run::new("abc", Harness::Power, (1, 10), &tally(1000), 3600),
+            Run::new("abc", Harness::Power, (11, 5), &tally(234), 1800),
             Run {
                 outcome: "lost".into(),
-                ..Run::new(Harness::Damage, (1, 1), &tally(80), 9)
+                ..Run::new("abc", Harness::Damage, (1, 1), &tally(80), 9)
             },
         ];
         let table = totals(&log);

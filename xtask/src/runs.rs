@@ -32,12 +32,18 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Puts together what was run.
-    pub(crate) fn new(harness: Harness, seeds: (u64, u64), tally: &Tally, seconds: u64) -> Self {
+    /// Puts together what was run on a commit.
+    pub(crate) fn new(
+        commit: &str,
+        harness: Harness,
+        seeds: (u64, u64),
+        tally: &Tally,
+        seconds: u64,
+    ) -> Self {
         let also = tally.also.iter();
         Self {
             day: today(),
-            commit: commit(),
+            commit: commit.to_owned(),
             harness,
             first: seeds.0,
             seeds: seeds.1,
@@ -146,7 +152,7 @@ pub(crate) fn append(run: &Run) -> Result<(), String> {
 }
 
 /// Returns the commit of the tree, with a `+` where anything but the account of runs differs from it.
-fn commit() -> String {
+pub(crate) fn commit() -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git")
             .args(arguments)

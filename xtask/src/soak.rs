@@ -22,13 +22,15 @@ pub(crate) fn run(
     let count = u32::try_from(harnesses.len()).unwrap_or(1);
     let each = Duration::from_secs(minutes * 60) / count;
     let log = runs::read()?;
+    // What is run was built before; the tree may change meanwhile.
+    let commit = runs::commit();
     let mut is_well = true;
     for harness in harnesses {
         let first = match harness {
             Harness::Exhaustive => workloads_done(&log) % exhaustive::workloads(),
             _ => seed,
         };
-        let run = run_for(harness, first, each);
+        let run = run_for(&commit, harness, first, each);
         println!(
             "{}: {} {} from {} seeds in {} s ({} a second): {}",
             harness.name(),
@@ -61,7 +63,7 @@ pub(crate) fn workloads_done(log: &[Run]) -> u64 {
 }
 
 /// Runs seeds from `first` on until the time is over, or something is found.
-fn run_for(harness: Harness, first: u64, time: Duration) -> Run {
+fn run_for(commit: &str, harness: Harness, first: u64, time: Duration) -> Run {
     let begun = Instant::now();
     let (mut tally, mut seeds, mut outcome) = (Tally::default(), 0, "ok".to_owned());
     while begun.elapsed() < time {
@@ -77,7 +79,13 @@ fn run_for(harness: Harness, first: u64, time: Duration) -> Run {
     }
     Run {
         outcome,
-        ..Run::new(harness, (first, seeds), &tally, begun.elapsed().as_secs())
+        ..Run::new(
+            commit,
+            harness,
+            (first, seeds),
+            &tally,
+            begun.elapsed().as_secs(),
+        )
     }
 }
 
@@ -89,14 +97,20 @@ mod tests {
     fn short_workloads_go_on_behind_those_that_were_run_without_a_gap() {
         let run = |first, seeds, outcome: &str| Run {
             outcome: outcome.into(),
-            ..Run::new(Harness::Exhaustive, (first, seeds), &Tally::default(), 1)
+            ..Run::new(
+                "abc",
+                Harness::Exhaustive,
+                (first, seeds),
+                &Tally::default(),
+                1,
+            )
         };
         assert_eq!(workloads_done(&[]), 0);
         assert_eq!(workloads_done(&[run(0, 5, "ok"), run(5, 3, "ok")]), 8);
         assert_eq!(workloads_done(&[run(5, 3, "ok"), run(0, 5, "ok")]), 8);
         assert_eq!(workloads_done(&[run(0, 5, "ok"), run(6, 3, "ok")]), 5);
         assert_eq!(workloads_done(&[run(0, 5, "lost"), run(6, 3, "ok")]), 0);
-        let other = Run::new(Harness::Power, (0, 9), &Tally::default(), 1);
+        let other = Run::new("abc", Harness::Power, (0, 9), &Tally::default(), 1);
         assert_eq!(workloads_done(&[other]), 0);
     }
 }

@@ -37,6 +37,7 @@ struct State {
     syncs: u64,
     fault: Option<Fault>,
     sync_time: Duration,
+    is_uncached: bool,
     lies: Lies,
 }
 
@@ -175,6 +176,13 @@ impl Disk {
         disk
     }
 
+    /// Has redb read the disk each time, not its own memory, if `is_uncached`.
+    #[must_use]
+    pub fn uncached(self, is_uncached: bool) -> Self {
+        self.state().is_uncached = is_uncached;
+        self
+    }
+
     /// Plants a bug in the disk, if it is one of a disk.
     #[must_use]
     pub fn planted(self, plant: Option<Plant>) -> Self {
@@ -188,7 +196,11 @@ impl Disk {
     /// Fails when redb does.
     pub fn engine(&self, verify: bool) -> Result<RedbBackend> {
         let mut engine = EngineOptions::default();
-        engine.cache_bytes = CACHE_BYTES;
+        engine.cache_bytes = if self.state().is_uncached {
+            0
+        } else {
+            CACHE_BYTES
+        };
         engine.verify = verify;
         RedbBackend::with_storage(self.clone(), &engine)
     }

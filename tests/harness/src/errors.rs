@@ -53,7 +53,7 @@ pub fn sweep(
     plant: Option<Plant>,
 ) -> Result<Tally, Violation> {
     let steps = steps(&mut Random::new(seed), STEPS_MAX);
-    check_shrunk(Harness::Errors, seed, &steps, |steps| {
+    check_shrunk(Harness::Errors, (seed, plant), &steps, |steps| {
         let mut tally = Tally::default();
         for at in 0.. {
             let fault = Fault {
@@ -81,6 +81,8 @@ fn check(
     tally: &mut Tally,
 ) -> Result<bool, String> {
     let disk = Disk::recording().with_fault(Some(fault)).planted(plant);
+    // By turns, so that reads fail as well, and writes that are not held back.
+    let disk = disk.uncached(!seed.is_multiple_of(2));
     let mut said = Ok(());
     let life = live(
         steps,
@@ -89,6 +91,9 @@ fn check(
         |life, store| said = broken_handle(life, store, fault),
     );
     said?;
+    if let Some(found) = &life.misread {
+        return Err(format!("read {found:?}"));
+    }
     if let Some(error) = &life.error {
         is_of_a_disk(error, fault)?;
         tally.count("told", 1);

@@ -73,9 +73,12 @@ pub fn workload(number: u64) -> Vec<Step> {
 /// # Errors
 /// Fails with what was lost or torn.
 pub fn run(seed: u64, plant: Option<Plant>) -> Result<Tally, Violation> {
-    check_shrunk(Harness::Exhaustive, seed, &workload(seed), |steps| {
-        check(steps, seed, plant)
-    })
+    check_shrunk(
+        Harness::Exhaustive,
+        (seed, plant),
+        &workload(seed),
+        |steps| check(steps, seed, plant),
+    )
 }
 
 fn check(steps: &[Step], seed: u64, plant: Option<Plant>) -> Result<Tally, String> {

@@ -40,7 +40,11 @@ pub mod models {
     }
 }
 
-pub use models::*;
+pub use models::{
+    Account, AccountCodeSecondaryKey, AccountGroupSecondaryKey, AccountKey, AccountPrimaryKey,
+    AccountSecondaryKeys, LedgerDefinition, LedgerKeys, Total, TotalKey, TotalPrimaryKey,
+    TotalSecondaryKeys,
+};
 
 /// How many groups accounts are in.
 const GROUPS: u64 = 3;

@@ -36,6 +36,8 @@ pub enum Step {
     Transaction(Vec<Edit>, bool),
     /// A transaction that is not committed.
     Abort(Vec<Edit>),
+    /// Reads every record.
+    Read,
     /// Makes all that is visible durable.
     Flush,
     /// Closes the store and opens it again.
@@ -49,11 +51,12 @@ pub fn steps(random: &mut Random, count: usize) -> Vec<Step> {
 }
 
 fn step(random: &mut Random) -> Step {
-    match random.below(12) {
+    match random.below(13) {
         0..4 => Step::Single(edit(random)),
         4..8 => Step::Transaction(edits(random), !random.one_in(3)),
         8 => Step::Abort(edits(random)),
         9 => Step::Flush,
+        10 => Step::Read,
         _ => Step::Reopen,
     }
 }
@@ -120,6 +123,8 @@ pub struct Life {
     pub is_made: bool,
     /// How many commits that were visible, and not durable, a close lost: none unless it failed.
     pub lost_by_closing: usize,
+    /// What was read that is not there.
+    pub misread: Option<Contents>,
     /// What ended it early.
     pub error: Option<NetabaseError>,
 }
@@ -154,6 +159,7 @@ pub fn live<B: Backend>(
         progress: Progress::default(),
         is_made: false,
         lost_by_closing: 0,
+        misread: None,
         error: None,
     };
     let mut store = match open() {
@@ -229,6 +235,10 @@ impl Life {
                 for edit in edits {
                     edit.on_tree(&txn.open_tree(), stamp)?;
                 }
+            }
+            Step::Read => {
+                let found = Contents::records(store)?;
+                self.misread = Some(found).filter(|found| found != self.last());
             }
             Step::Flush => {
                 store.flush()?;

@@ -39,7 +39,7 @@ type Shop<B> = Store<ShopDefinition, B>;
 pub fn run(seed: u64, plant: Option<Plant>) -> Result<Tally, Violation> {
     let mut random = Random::new(seed);
     let steps: Vec<_> = (0..STEPS).map(|_| step(&mut random)).collect();
-    check_shrunk(Harness::Model, seed, &steps, |steps| {
+    check_shrunk(Harness::Model, (seed, plant), &steps, |steps| {
         check(steps, plant).map_err(|error| format!("an engine failed: {error:?}"))
     })
 }

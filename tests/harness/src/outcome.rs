@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use crate::harness::Harness;
+use crate::{harness::Harness, plant::Plant};
 
 /// The most attempts to make a failing history shorter.
 const SHRINKS_MAX: usize = 200;
@@ -84,13 +84,14 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .unwrap_or_default()
 }
 
-/// Runs `check` over steps; where it fails, looks for a part of them over which it still does.
+/// Runs `check` over steps; where it fails, looks for a part of them over which it still does, unless
+/// the bug is a planted one, which nobody is to mend.
 ///
 /// # Errors
 /// Fails with the shortest history that was found and what goes wrong over it.
 pub(crate) fn check_shrunk<S: Clone + fmt::Debug>(
     harness: Harness,
-    seed: u64,
+    (seed, plant): (u64, Option<Plant>),
     steps: &[S],
     check: impl Fn(&[S]) -> Result<Tally, String>,
 ) -> Result<Tally, Violation> {
@@ -99,7 +100,12 @@ pub(crate) fn check_shrunk<S: Clone + fmt::Debug>(
         Err(what) => what,
     };
     let mut steps = steps.to_vec();
-    let (mut size, mut attempts) = (steps.len().div_ceil(2), 0);
+    let size_max = if plant.is_some() {
+        0
+    } else {
+        steps.len().div_ceil(2)
+    };
+    let (mut size, mut attempts) = (size_max, 0);
     while size > 0 && attempts < SHRINKS_MAX {
         let mut at = 0;
         while at < steps.len() && attempts < SHRINKS_MAX {
@@ -119,4 +125,52 @@ pub(crate) fn check_shrunk<S: Clone + fmt::Debug>(
         what,
         steps: steps.iter().map(|step| format!("{step:?}")).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(steps: &[u32]) -> Result<Tally, String> {
+        if steps.contains(&7) && steps.contains(&13) {
+            return Err(format!("over {}", steps.len()));
+        }
+        assert!(steps.len() < 30, "too many");
+        Ok(Tally::default())
+    }
+
+    #[test]
+    fn a_failing_history_is_made_as_short_as_it_can_be() {
+        let steps: Vec<_> = (0..20).collect();
+        let failed = check_shrunk(Harness::Power, (3, None), &steps, check);
+        let violation = failed.expect_err("it fails");
+        assert_eq!(violation.steps, ["7", "13"]);
+        assert_eq!((violation.seed, &*violation.what), (3, "over 2"));
+        let text = violation.to_string();
+        assert!(
+            text.ends_with("again: cargo xtask replay power 3"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_panic_is_a_failure_and_a_planted_bug_is_left_as_it_is() {
+        let steps: Vec<_> = (100..140).collect();
+        let planted = (1, Some(Plant::SyncNever));
+        let failed = check_shrunk(Harness::Power, planted, &steps, check);
+        let violation = failed.expect_err("it panics");
+        assert_eq!(violation.what, "it panicked: too many");
+        assert_eq!(violation.steps.len(), 40);
+    }
+
+    #[test]
+    fn what_holds_is_counted() {
+        let held = check_shrunk(Harness::Power, (1, None), &[1, 2], check);
+        assert!(held.is_ok());
+        let mut tally = Tally::default();
+        tally.count("one", 1);
+        let mut all = tally.clone();
+        all.add(&tally);
+        assert_eq!(all.also.get("one"), Some(&2));
+    }
 }

@@ -41,7 +41,7 @@ type Ledger = Store<LedgerDefinition, Planted<RedbBackend>>;
 /// Fails with what was lost or torn.
 pub fn run(seed: u64, plant: Option<Plant>) -> Result<Tally, Violation> {
     let steps = steps(&mut Random::new(seed), STEPS_MAX);
-    check_shrunk(Harness::Power, seed, &steps, |steps| {
+    check_shrunk(Harness::Power, (seed, plant), &steps, |steps| {
         check(steps, seed, plant)
     })
 }
@@ -72,6 +72,9 @@ pub(crate) fn record(
     }
     if life.lost_by_closing > 0 {
         return Err(format!("closing lost {} commits", life.lost_by_closing));
+    }
+    if let Some(found) = &life.misread {
+        return Err(format!("a well disk was read as {found:?}"));
     }
     Ok((disk.take_log(), life))
 }

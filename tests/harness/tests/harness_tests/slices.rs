@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use netabase_harness::{Harness, Tally, exhaustive, kills};
+use netabase_harness::{Harness, Tally, disk::FaultKind, errors, exhaustive, kills};
 use netabase_tests::cases;
 
 /// Starts this file again as the child that is killed.
@@ -60,8 +60,12 @@ fn every_subset_of_what_a_short_workload_writes_recovers() {
 
 #[test]
 fn every_failing_call_of_a_disk_is_told_and_loses_nothing() {
-    let tally = run(Harness::Errors, 1);
-    assert!(tally.also.contains_key("told"), "{tally:?}");
+    let mut all = Tally::default();
+    for (seed, kind) in (0..cases(3)).zip(FaultKind::ALL.into_iter().cycle()) {
+        let swept = errors::sweep(seed, kind, seed.is_multiple_of(2), None);
+        all.add(&swept.unwrap_or_else(|violation| panic!("{violation}")));
+    }
+    assert!(all.also.contains_key("told"), "{all:?}");
 }
 
 #[test]
@@ -69,6 +73,17 @@ fn damaged_files_give_right_answers_or_typed_errors() {
     let tally = run(Harness::Damage, 4);
     assert!(tally.also.contains_key("told"), "{tally:?}");
     assert!(tally.also.contains_key("read"), "{tally:?}");
+}
+
+/// A branch of the tree became a copy of one above it: only a check on opening sees that.
+#[test]
+fn pages_that_lead_in_a_circle_make_a_walk_endless_unless_the_file_is_checked() {
+    let tally = Harness::Damage.run(1054, None, &child);
+    let endless = tally.map(|tally| tally.also.get("walks without end").copied());
+    let endless = endless.map_err(|violation| violation.what);
+    // With its debug assertions redb panics first, which is told.
+    let least = u64::from(!cfg!(debug_assertions));
+    assert!(endless.is_ok_and(|times| times.is_some_and(|times| times >= least)));
 }
 
 #[test]
