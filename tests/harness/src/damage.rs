@@ -6,11 +6,12 @@
 use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
 };
 
 use netabase_store::{
-    EncodingDecodingError, NetabaseError, RedbStore, Result as StoreResult, StoreError,
-    StoreOptions,
+    EncodingDecodingError, NetabaseError, Result as StoreResult, Store, StoreError, StoreOptions,
+    backends::redb::RedbBackend,
 };
 use netabase_tests::Random;
 
@@ -24,6 +25,7 @@ use crate::{
     },
     outcome::{Tally, Violation, guarded},
     plant::Plant,
+    planted::Planted,
 };
 
 /// How many damaged files are made of one.
@@ -40,7 +42,7 @@ const SECTOR_BYTES: usize = 512;
 /// Of how many times the accounts a walk may consist.
 const WALK_TIMES_MAX: usize = 4;
 
-type Ledger = RedbStore<LedgerDefinition>;
+type Ledger = Store<LedgerDefinition, Planted<RedbBackend>>;
 
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,15 +232,16 @@ impl Reader<'_> {
     fn read(&self, image: &Image) -> Result<bool, String> {
         let is_checked = self.is_checked && !self.has(Plant::CheckSkipped);
         let disk = Disk::of(image.clone());
-        let opened = disk
-            .engine(is_checked)
-            .and_then(|engine| Ledger::with_backend(engine, &StoreOptions::new()));
-        let store = match opened {
-            Ok(store) => store,
+        let engine = match disk.engine(is_checked) {
+            Ok(engine) => Planted::new(engine, None),
             Err(error) => return tells_of_damage(&error).map(|()| true),
         };
-        let told = guarded(|| self.read_all(&store));
-        close(store, is_checked);
+        let held = engine.engine();
+        let told = match Ledger::with_backend(engine, &StoreOptions::new()) {
+            Ok(store) => guarded(|| self.read_all(&store)),
+            Err(error) => tells_of_damage(&error).map(|()| 1),
+        };
+        close(held, is_checked);
         told.map(|told| told > 0)
     }
 
@@ -330,17 +333,17 @@ impl Reader<'_> {
     }
 }
 
-/// Closes a store; one that was not checked as a panic does: redb then writes nothing.
+/// Closes a file; one that was not checked as a panic does: redb then writes nothing.
 ///
 /// Otherwise it commits once more, which reads pages of its own that nobody else has. One flip in
 /// some thousands has it panic there, and again while it unwinds, which ends the process. A check on
 /// opening finds such a page before.
-fn close(store: Ledger, is_checked: bool) {
+fn close(engine: Arc<RedbBackend>, is_checked: bool) {
     if is_checked {
-        return drop(store);
+        return drop(engine);
     }
     let closed = catch_unwind(AssertUnwindSafe(|| {
-        let _store = store;
+        let _engine = engine;
         resume_unwind(Box::new(()));
     }));
     drop(closed);

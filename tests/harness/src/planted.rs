@@ -49,6 +49,12 @@ impl<B: Backend> Planted<B> {
         }
     }
 
+    /// Returns the engine inside, which closes with the last who has it.
+    #[must_use]
+    pub fn engine(&self) -> Arc<B> {
+        Arc::clone(&self.inner)
+    }
+
     fn has(&self, plant: Plant) -> bool {
         self.plant == Some(plant)
     }
