@@ -28,6 +28,7 @@ use self::{
     content::Opened,
     links::{Links, Outcome},
     tree::{Node, Visit, failed, io_failed, is_canonical, walk},
+    writable::sync_directories,
 };
 pub use self::{
     options::{LinksLayout, OptimiseOptions, OptimiseProgress, OptimiseReport},
@@ -46,6 +47,9 @@ const BATCH: usize = 64;
 /// Files that others can write or that have not the metadata of an object are left alone, as are
 /// such as change meanwhile. A link in `.links` whose content was damaged is replaced. After an
 /// error or a crash every file is whole: either the one it was, or a link to an equal one.
+///
+/// Where the store is to survive loss of power, the directories of each object of which files were
+/// replaced are synced.
 ///
 /// Memory is some bytes for each link and valid path. Files that are linked already are not read
 /// again.
@@ -126,6 +130,9 @@ fn run(
 ) -> Result<OptimiseReport> {
     store.writable()?;
     let private = store.private_dir()?;
+    if store.options().fsync {
+        private.sync_name()?;
+    }
     let mut run = Run::new(store, private.fd(), options)?;
     if list {
         run.links.list()?;
@@ -146,9 +153,10 @@ impl<'a> Run<'a> {
     /// Begins with an empty directory on the file system of the store, for temporary names.
     fn new(store: &'a LocalStore, temp: BorrowedFd<'a>, options: &OptimiseOptions) -> Result<Self> {
         let path = store.layout().links_dir();
+        let fsync = store.options().fsync;
         Ok(Self {
             store,
-            links: Links::open(store.directory(), path, temp, options.layout)?,
+            links: Links::open(store.directory(), path, temp, options.layout, fsync)?,
             bytes_min: options.bytes_min,
             report: OptimiseReport::default(),
         })
@@ -183,7 +191,11 @@ impl<'a> Run<'a> {
         walk(directory, &real, depth_max, &mut |visit| match visit {
             Visit::Leaf(node) => leaf(links, report, bytes_min, node),
             Visit::Directory(_) | Visit::End => Ok(()),
-        })
+        })?;
+        if self.links.has_unsynced() {
+            sync_directories(directory, &real, depth_max)?;
+        }
+        Ok(())
     }
 }
 

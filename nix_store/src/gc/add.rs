@@ -1,7 +1,7 @@
 //! Making roots.
 
 use std::{
-    fs,
+    fs::{self, File},
     hash::{BuildHasher, RandomState},
     io::{self, ErrorKind},
     os::unix::{ffi::OsStrExt, fs::symlink},
@@ -31,7 +31,8 @@ const NAME_BYTES_MAX: usize = 200;
 const UNFINISHED: &str = ".tmp-root-";
 
 /// Makes a path a root for good: the symlink `state_dir/gcroots/<name>`, which is returned. A root
-/// of that name is replaced in one step.
+/// of that name is replaced in one step. Costs a sync of its directory, unless
+/// [`fsync`](crate::local::LocalOptions::fsync) is off.
 ///
 /// # Errors
 /// Fails when the path is not valid, with [`Error::Root`] when the name is empty, too long, begins
@@ -148,7 +149,8 @@ fn replace(store: &LocalStore, beside: &Path, link: &Path, target: &StorePath) -
         return Err(Error::Root { link, why });
     }
     let target = store.layout().store_dir.print(target);
-    make_link(beside, link, Path::new(&target)).map_err(failed("make the link", link))
+    make_link(beside, link, Path::new(&target)).map_err(failed("make the link", link))?;
+    sync_parent(store, link)
 }
 
 fn register(store: &LocalStore, link: &Path) -> Result<PathBuf> {
@@ -158,7 +160,20 @@ fn register(store: &LocalStore, link: &Path) -> Result<PathBuf> {
     let indirect = dir.join(hash.to_bare_text(HashFormat::Nix32));
     let beside = &store.layout().state_dir;
     make_link(beside, &indirect, link).map_err(failed("make the link", &indirect))?;
+    sync_parent(store, &indirect)?;
+    sync_parent(store, &dir)?;
     Ok(indirect)
+}
+
+/// Puts the name of a link or a directory on the disk where the store is to survive loss of power: a
+/// collector would remove what nothing leads to any more.
+fn sync_parent(store: &LocalStore, path: &Path) -> Result<()> {
+    if !store.options().fsync {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let synced = File::open(parent).and_then(|parent| parent.sync_all());
+    synced.map_err(failed("sync", parent))
 }
 
 /// Removes the links beside the directories of roots that crashed processes left. While others make

@@ -15,7 +15,7 @@ pub struct LocalOptions {
     pub engine: Option<DatabaseEngine>,
     /// Whether the database stays open, so that no other process can use it meanwhile.
     pub exclusive: bool,
-    /// Whether an object is on the disk before it is registered.
+    /// Whether an object is on the disk before it is registered, and a root once it is made.
     pub fsync: bool,
     /// Whether the files of each object that is added are shared with equal files of others by hard
     /// links, as by Nix's `auto-optimise-store`. It happens after the object has become valid: where

@@ -88,6 +88,11 @@ impl PrivateDir {
         self.path.join(name)
     }
 
+    /// Puts its own name on the disk, so that what is noted in it is found after a loss of power.
+    pub(crate) fn sync_name(&self) -> Result<()> {
+        rustix::fs::fsync(&self.parent).map_err(failed("sync the directory of", &self.path))
+    }
+
     /// Removes it and returns the bytes that this gave back, those of the directory not counted.
     pub(crate) fn clear(mut self) -> Result<u64> {
         let names = names(&self.fd).map_err(failed("list", &self.path))?;

@@ -107,6 +107,7 @@ impl<'a> Links<'a> {
         path: PathBuf,
         temp: BorrowedFd<'a>,
         layout: LinksLayout,
+        fsync: bool,
     ) -> Result<Self> {
         let name = path.file_name().unwrap_or_default();
         let dir = make_directory(store, name, &path)?;
@@ -117,7 +118,7 @@ impl<'a> Links<'a> {
             layout,
             inodes: HashSet::new(),
             given: 0,
-            opening: Opening::new(temp),
+            opening: Opening::new(temp, fsync),
         })
     }
 
@@ -125,6 +126,11 @@ impl<'a> Links<'a> {
     pub(crate) fn begin(&mut self, object: &StorePath) -> Result<()> {
         let ended = self.opening.begin(object);
         ended.map_err(failed("forget the object before", &self.path))
+    }
+
+    /// Whether the directories of this object have to be synced before the next one.
+    pub(crate) fn has_unsynced(&self) -> bool {
+        self.opening.is_to_be_synced()
     }
 
     /// Finds out which files have a link, so that they need not be read again. Memory is some bytes

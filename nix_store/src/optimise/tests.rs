@@ -46,7 +46,14 @@ impl Place {
     fn links(&self) -> Links<'_> {
         let path = self.store.layout().links_dir();
         let layout = LinksLayout::Flat;
-        Links::open(self.store.directory(), path, self.private.fd(), layout).unwrap()
+        Links::open(
+            self.store.directory(),
+            path,
+            self.private.fd(),
+            layout,
+            true,
+        )
+        .unwrap()
     }
 
     /// Shares an object that is one file, with something happening after it was hashed.

@@ -30,15 +30,24 @@ pub(super) struct Opening<'a> {
     private: BorrowedFd<'a>,
     object: String,
     is_noted: bool,
+    /// Whether a note outlives a loss of power that what it is about outlives.
+    fsync: bool,
 }
 
 impl<'a> Opening<'a> {
-    pub(super) fn new(private: BorrowedFd<'a>) -> Self {
+    pub(super) fn new(private: BorrowedFd<'a>, fsync: bool) -> Self {
         Self {
             private,
             object: String::new(),
             is_noted: false,
+            fsync,
         }
+    }
+
+    /// Whether directories of the object were made writable that have to be synced before its note
+    /// goes.
+    pub(super) fn is_to_be_synced(&self) -> bool {
+        self.is_noted && self.fsync
     }
 
     /// Begins with another object; the directories of the last one are as before.
@@ -55,6 +64,9 @@ impl<'a> Opening<'a> {
     pub(super) fn note(&mut self) -> Result<(), Errno> {
         if !self.is_noted {
             rustix::fs::symlinkat(&self.object, self.private, OPENED)?;
+            if self.fsync {
+                rustix::fs::fsync(self.private)?;
+            }
             self.is_noted = true;
         }
         Ok(())
@@ -99,7 +111,25 @@ fn close_directory(node: &Node<'_>) -> Result<()> {
     let fd = fd.map_err(failed("open"))?;
     // Another process may have made it writable just now, and is waited for.
     lock(fd.as_fd()).map_err(failed("lock"))?;
-    close(fd.as_fd()).map_err(failed("restore the mode and time of"))
+    close(fd.as_fd()).map_err(failed("restore the mode and time of"))?;
+    // The note goes after this.
+    rustix::fs::fsync(&fd).map_err(failed("sync"))
+}
+
+/// Puts the permissions and times of an object's directories on the disk.
+pub(super) fn sync_directories(
+    store: BorrowedFd<'_>,
+    object: &Path,
+    depth_max: usize,
+) -> Result<()> {
+    walk(store, object, depth_max, &mut |visit| match visit {
+        Visit::Directory(node) => {
+            rustix::fs::openat(node.parent, node.name, DIRECTORY_FLAGS, Mode::empty())
+                .and_then(rustix::fs::fsync)
+                .map_err(node.failed("sync"))
+        }
+        Visit::Leaf(_) | Visit::End => Ok(()),
+    })
 }
 
 /// Gives a directory what an object's have, and lets go of its lock.

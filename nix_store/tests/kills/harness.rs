@@ -11,8 +11,8 @@ use std::{
 };
 
 /// Where a child works, and what it is told beside.
-const ROOT: &str = "NETABASE_KILL_ROOT";
-const TASK: &str = "NETABASE_KILL_TASK";
+pub(crate) const ROOT: &str = "NETABASE_KILL_ROOT";
+pub(crate) const TASK: &str = "NETABASE_KILL_TASK";
 
 /// Repeats the moments of an earlier run.
 const SEED: &str = "NETABASE_KILL_SEED";
@@ -71,9 +71,14 @@ pub(crate) struct Chance {
 
 impl Chance {
     fn new() -> Self {
+        Self::of(RandomState::new().hash_one(0))
+    }
+
+    /// Begins with a seed, unless an earlier run is repeated.
+    pub(crate) fn of(seed: u64) -> Self {
         let seed = match env::var(SEED) {
             Ok(seed) => seed.parse().expect("the seed is a number"),
-            Err(_) => RandomState::new().hash_one(0),
+            Err(_) => seed,
         };
         Self { seed, state: seed }
     }

@@ -14,6 +14,8 @@ mod importing;
 mod nix_db;
 mod optimising;
 mod place;
+#[cfg(target_os = "linux")]
+mod power;
 mod registering;
 mod sample;
 mod together;

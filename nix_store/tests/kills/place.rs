@@ -134,7 +134,7 @@ pub(crate) fn check(store: &LocalStore) -> Found {
     }
 }
 
-fn check_temporaries(layout: &StoreLayout) {
+pub(crate) fn check_temporaries(layout: &StoreLayout) {
     let within = |dir: &Path, known: &[&str]| {
         let names = names(dir);
         let unknown = names.iter().filter(|name| !known.contains(&name.as_str()));
@@ -173,7 +173,7 @@ fn check_temporaries(layout: &StoreLayout) {
 }
 
 /// Asserts that each link of shared files holds what its name says.
-fn check_links(links: &Path) {
+pub(crate) fn check_links(links: &Path) {
     for name in names(links) {
         let mut archive = Vec::new();
         let packed = nar::pack(links.join(&name), &mut archive, &PackOptions::default());
@@ -183,7 +183,7 @@ fn check_links(links: &Path) {
 }
 
 /// Asserts that derivations have the rows that their files say, and derivation files their names.
-fn check_derivations(store: &LocalStore) {
+pub(crate) fn check_derivations(store: &LocalStore) {
     let database = store.database();
     for path in database.valid_paths().expect("paths") {
         if path.is_derivation() {
