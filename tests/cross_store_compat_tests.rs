@@ -37,5 +37,9 @@ mod permissions;
 mod read_only;
 #[path = "cross_store/same_bytes.rs"]
 mod same_bytes;
+#[path = "cross_store/scrubs.rs"]
+mod scrubs;
+#[path = "cross_store/verifying.rs"]
+mod verifying;
 #[path = "cross_store/versions.rs"]
 mod versions;

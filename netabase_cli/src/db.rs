@@ -17,7 +17,7 @@ use clap::{Args, Subcommand};
 #[cfg(feature = "sled")]
 use netabase_store::backends::sled::SledBackend;
 use netabase_store::{
-    RawStore,
+    RawStore, Verify,
     backends::{Engine, OpenBackend, redb::RedbBackend},
 };
 use serde_json::json;
@@ -262,7 +262,7 @@ fn open_to_read<B: OpenBackend>(path: &Path) -> Result<RawStore<B>> {
 
 /// Opens a store and has its engine check the file, for which redb has to be able to write to it.
 fn open_to_verify<B: OpenBackend>(path: &Path) -> Result<RawStore<B>> {
-    match RawStore::open(path, &options().verify(true)) {
+    match RawStore::open(path, &options().verify(Verify::Always)) {
         Err(error) if error.is_read_only() => open_to_read(path),
         opened => Ok(opened?),
     }

@@ -13,7 +13,10 @@ mod versioned;
 
 use std::{collections::BTreeMap, fmt, ops::Bound, path::Path, sync::Arc};
 
-use crate::{error::Result, options::CACHE_BYTES_DEFAULT};
+use crate::{
+    error::Result,
+    options::{CACHE_BYTES_DEFAULT, Verify},
+};
 
 pub use edits::{EditKey, EditValue};
 pub(crate) use edits::{Keyed, Probe};
@@ -222,6 +225,9 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// # Errors
     /// Fails when the engine does.
     fn table_names(&self) -> Result<Vec<String>>;
+
+    /// Returns whether the store may not have been closed in order before it was opened.
+    fn was_unclean(&self) -> bool;
 }
 
 /// An unchanging view of the tables, shared by all who read it.
@@ -288,8 +294,8 @@ pub struct EngineOptions {
     pub read_only: bool,
     /// How many bytes of pages the engine may keep in memory.
     pub cache_bytes: usize,
-    /// Whether every page is checked before the store is used.
-    pub verify: bool,
+    /// When every page is checked before the store is used.
+    pub verify: Verify,
 }
 
 impl Default for EngineOptions {
@@ -299,7 +305,7 @@ impl Default for EngineOptions {
             create: true,
             read_only: false,
             cache_bytes: CACHE_BYTES_DEFAULT,
-            verify: false,
+            verify: Verify::None,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         Backend, End, EngineOptions, OpenBackend, Span, TableEdits, TableId, TableSet, WriteSet,
     },
     error::{NetabaseError, Result, StoreError},
-    options::CACHE_BYTES_DEFAULT,
+    options::{CACHE_BYTES_DEFAULT, Verify},
     reader::Reader,
 };
 
@@ -71,7 +71,7 @@ pub(crate) fn write_copy<B: Backend, T: OpenBackend>(
         create: true,
         read_only: false,
         cache_bytes: CACHE_BYTES_DEFAULT,
-        verify: false,
+        verify: Verify::None,
     };
     let mut target = T::open(path, &options)?;
     for number in 0..tables.len() {

@@ -105,6 +105,31 @@ pub enum EncodingDecodingError {
     },
 }
 
+/// How an index differs from its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Difference {
+    /// The record has no entry.
+    Missing,
+    /// Where the entry of the record should be stands another one.
+    Changed,
+    /// There is an entry that the record does not call for.
+    Surplus,
+    /// There is an entry of a record that is not there.
+    Dangling,
+}
+
+impl Difference {
+    fn told(self, model: &str, table: &str, key: &str) -> String {
+        match self {
+            Self::Missing => format!("{model} {key} is not in {table}"),
+            Self::Changed => format!("{table} has another entry in the place of {model} {key}"),
+            Self::Surplus => format!("{table} has an entry that {model} {key} does not call for"),
+            Self::Dangling => format!("{table} names {key}, which has no record"),
+        }
+    }
+}
+
 /// A store that cannot be used as asked, or an operation that it refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -145,6 +170,26 @@ pub enum StoreError {
         /// The index table.
         table: String,
         /// The primary key that the entry names.
+        key: String,
+    },
+    /// An index is not what the records say.
+    #[error("{}", difference.told(model, table, key))]
+    IndexDiffers {
+        /// The model's discriminant.
+        model: String,
+        /// The index table.
+        table: String,
+        /// The primary key of the record.
+        key: String,
+        /// How it differs.
+        difference: Difference,
+    },
+    /// A record stands under a key that is not its own.
+    #[error("{model} {key} stands under another key")]
+    Misplaced {
+        /// The model's discriminant.
+        model: String,
+        /// The key that it stands under.
         key: String,
     },
     /// The stored description does not match the definition of the program.
@@ -279,6 +324,8 @@ impl NetabaseError {
             Self::StoreError(error) => matches!(
                 error,
                 StoreError::DanglingEntry { .. }
+                    | StoreError::IndexDiffers { .. }
+                    | StoreError::Misplaced { .. }
                     | StoreError::EnginePanicked { .. }
                     | StoreError::Damaged { .. }
             ),

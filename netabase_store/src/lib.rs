@@ -75,6 +75,7 @@ mod rebuild;
 #[cfg(feature = "libp2p")]
 pub mod records;
 mod schema;
+mod scrub;
 #[cfg(any(feature = "redb", feature = "sled"))]
 mod seam;
 mod store;
@@ -93,20 +94,23 @@ pub use backends::Backend;
 pub use bounds::{KeyBound, KeyRange, Leading, PrefixOf, TextKey};
 pub use definition::NetabaseDefinitionTrait;
 pub use dynamic::Value;
-pub use error::{EncodingDecodingError, EngineError, NetabaseError, Result, StoreError};
+pub use error::{
+    Difference, EncodingDecodingError, EngineError, NetabaseError, Result, StoreError,
+};
 pub use index::Index;
 pub use inner::Durability;
 pub use key::{KEY_BYTES_MAX, KeyError, KeyReader, NetabaseKey, decode_key, encode_key};
 pub use meta::FORMAT_VERSION;
 pub use model::{IndexOf, KeyNewtype, NetabaseModelTrait, SecondaryKeyOf};
 pub use netabase_macros::{NetabaseKey, NetabaseModel, NetabaseValue, netabase_definition_module};
-pub use options::{CACHE_BYTES_DEFAULT, StoreOptions};
+pub use options::{CACHE_BYTES_DEFAULT, StoreOptions, Verify};
 pub use page::{Cursor, Page};
 pub use query::{Keys, Pairs, Query, Values};
 pub use raw::{RawLoader, RawModel, RawRecord, RawRecords, RawStore, detect_engine};
 pub use schema::{
     DefinitionSchema, Fields, IndexSchema, ModelSchema, NamedType, Role, Shape, TypeBody, Types,
 };
+pub use scrub::{Scrub, ScrubOptions, ScrubStep};
 pub use store::Store;
 pub use sync::NetabaseTreeSync;
 pub use to_ivec::ToIVec;

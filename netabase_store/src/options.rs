@@ -5,6 +5,29 @@ use crate::{backends::EngineOptions, inner::Durability};
 /// How many bytes of pages an engine keeps in memory, unless told otherwise.
 pub const CACHE_BYTES_DEFAULT: usize = 256 * 1024 * 1024;
 
+/// When a store is checked before it is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Verify {
+    /// Never: what is damaged is found when it is read.
+    #[default]
+    None,
+    /// When the engine says that the store was not closed in order.
+    OnUnclean,
+    /// Always.
+    Always,
+}
+
+impl Verify {
+    pub(crate) fn is_due(self, was_unclean: bool) -> bool {
+        match self {
+            Self::None => false,
+            Self::OnUnclean => was_unclean,
+            Self::Always => true,
+        }
+    }
+}
+
 /// How a store is opened; the default is writable and durable.
 ///
 /// ```
@@ -19,18 +42,18 @@ pub struct StoreOptions {
     pub(crate) durability: Durability,
     read_only: bool,
     cache_bytes: usize,
-    verify: bool,
+    pub(crate) verify: Verify,
 }
 
 impl StoreOptions {
     /// Returns the default: writable, [`Durability::Immediate`], a cache of
-    /// [`CACHE_BYTES_DEFAULT`], no check of the whole file.
+    /// [`CACHE_BYTES_DEFAULT`], [`Verify::None`].
     pub fn new() -> Self {
         Self {
             durability: Durability::Immediate,
             read_only: false,
             cache_bytes: CACHE_BYTES_DEFAULT,
-            verify: false,
+            verify: Verify::None,
         }
     }
 
@@ -52,14 +75,22 @@ impl StoreOptions {
         self
     }
 
-    /// Has the engine check every page against its checksum before the store is used; O(file).
+    /// Sets when the whole store is checked before it is handed out; O(file), and O(n log n) for its
+    /// n records and index entries.
     ///
-    /// Without it a damaged record is still never taken for another, but damage in the engine's
+    /// The engine checks every page against its checksum. Then every record is read, and every index
+    /// compared with them: the first that is wrong is the error. [`RawStore`](crate::RawStore) leaves
+    /// records and indexes to its own `verify`, which tells of all.
+    ///
+    /// redb notes whether a file was closed in order. sled does not: a store of sled that was there
+    /// before always counts as one that was not.
+    ///
+    /// Without a check a damaged record is still never taken for another, but damage in the engine's
     /// own pages may hide records, and redb may end the process when it commits over such a page:
     /// it can panic while it unwinds from a panic, which nothing can catch.
-    /// sled takes a damaged log for one that ends there, with or without the check: the commits
+    /// sled takes a damaged log for one that ends there, with or without a check: the commits
     /// from the damaged one on are gone.
-    pub fn verify(mut self, verify: bool) -> Self {
+    pub fn verify(mut self, verify: Verify) -> Self {
         self.verify = verify;
         self
     }

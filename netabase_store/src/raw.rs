@@ -11,6 +11,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 #[cfg(feature = "redb")]
 pub(crate) use self::detect::REDB_MAGIC;
+pub(crate) use self::records::split_entry;
 pub use self::{
     detect::detect_engine,
     load::RawLoader,

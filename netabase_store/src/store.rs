@@ -12,6 +12,7 @@ use crate::{
     model::NetabaseModelTrait,
     open::{open_inner, temporary_folder},
     options::StoreOptions,
+    scrub::{Scrub, ScrubOptions},
     tables::Layout,
     tree::Tree,
     txn::{ReadTransaction, WriteTransaction},
@@ -151,7 +152,11 @@ impl<D: NetabaseDefinitionTrait, B: Backend> Store<D, B> {
             read_only: options.is_read_only(),
             folder,
         };
+        let is_checked = options.verify.is_due(backend.was_unclean());
         let inner = open_inner::<D, B>(backend, settings, create)?;
+        if is_checked {
+            verify::check::<D, B>(&inner.reader()?, &inner.layout)?;
+        }
         Ok(Self {
             inner,
             definition: PhantomData,
@@ -205,12 +210,47 @@ impl<D: NetabaseDefinitionTrait, B: Backend> Store<D, B> {
         self.inner.backend()
     }
 
-    /// Compares every index with its records; O(n log n).
+    /// Reads every record and compares every index with them; O(n log n).
     ///
     /// # Errors
     /// Fails when the engine does; what is wrong with the data is in the report.
     pub fn verify(&self) -> Result<Report> {
-        verify::verify::<D, B>(self.inner.reader()?, &self.inner.layout)
+        verify::verify::<D, B>(&self.inner.reader()?, &self.inner.layout)
+    }
+
+    /// Verifies the store in steps, each of a bounded number of rows, while others read and write.
+    ///
+    /// ```
+    /// # fn main() -> netabase_store::Result<()> {
+    /// # #[netabase_store::netabase_definition_module(BlogDefinition, BlogKeys)]
+    /// # mod blog {
+    /// #     use netabase_store::NetabaseModel;
+    /// #     #[derive(NetabaseModel, Clone, Debug, PartialEq)]
+    /// #     #[netabase(BlogDefinition)]
+    /// #     pub struct User {
+    /// #         #[primary_key]
+    /// #         pub id: u64,
+    /// #     }
+    /// # }
+    /// # use blog::*;
+    /// use netabase_store::{MemoryStore, ScrubOptions};
+    ///
+    /// let store = MemoryStore::<BlogDefinition>::new();
+    /// store.open_tree::<User>().put_many((0..10).map(|id| User { id }))?;
+    /// let mut scrub = store.scrub(&ScrubOptions::new().rows_per_step(4))?;
+    /// for step in &mut scrub {
+    ///     // A program that is busy waits a while here.
+    ///     assert!(step?.findings.is_empty());
+    /// }
+    /// assert_eq!(scrub.report().records, 10);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Fails when it should go on from a place that the store does not have.
+    pub fn scrub(&self, options: &ScrubOptions) -> Result<Scrub<D, B>> {
+        Scrub::new(&self.inner, options)
     }
 
     /// Writes a copy of the store, as it is now, to `path` on the engine `T`.

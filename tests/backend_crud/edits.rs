@@ -51,6 +51,10 @@ impl Backend for Counting {
     fn table_names(&self) -> Result<Vec<String>> {
         self.memory.table_names()
     }
+
+    fn was_unclean(&self) -> bool {
+        self.memory.was_unclean()
+    }
 }
 
 type Counted = Store<ShopDefinition, Counting>;

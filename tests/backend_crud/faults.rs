@@ -53,6 +53,10 @@ impl Backend for Failing {
     fn table_names(&self) -> Result<Vec<String>> {
         self.memory.table_names()
     }
+
+    fn was_unclean(&self) -> bool {
+        self.memory.was_unclean()
+    }
 }
 
 type Shop = Store<ShopDefinition, Failing>;

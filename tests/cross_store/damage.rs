@@ -37,7 +37,12 @@ on_every_engine! {
 }
 
 /// Writes a row behind the store's back.
-fn write<B: Backend>(store: &Shop<B>, table: &str, key: &[u8], row: Option<&[u8]>) -> Result<()> {
+pub(super) fn write<B: Backend>(
+    store: &Shop<B>,
+    table: &str,
+    key: &[u8],
+    row: Option<&[u8]>,
+) -> Result<()> {
     let edits = TableEdits::from([(key.to_vec().into(), row.map(Into::into))]);
     let set = WriteSet {
         tables: [(TableId(0), Arc::new(edits))].into(),
@@ -51,12 +56,12 @@ fn write<B: Backend>(store: &Shop<B>, table: &str, key: &[u8], row: Option<&[u8]
         .put(netabase_tests::setting(table))
 }
 
-fn key(id: u64) -> [u8; 8] {
+pub(super) fn key(id: u64) -> [u8; 8] {
     id.to_be_bytes()
 }
 
 /// The key of the entry of a customer in the index over ages.
-fn age_entry(age: u32, id: u64) -> Vec<u8> {
+pub(super) fn age_entry(age: u32, id: u64) -> Vec<u8> {
     [&age.to_be_bytes()[..], &key(id)].concat()
 }
 
@@ -180,13 +185,7 @@ mod of {
             .put_many((0..3).map(customer))?;
         write(&store, "Customer/age", &age_entry(19, 1), None)?;
         let report = store.verify()?;
-        // The entry that is missing, and the count that does not agree.
-        assert_eq!(report.problem_count, 2);
-        let text = report.problems.join("; ");
-        assert!(
-            text.contains("Customer/age") && text.contains("has 2 entries"),
-            "{text}"
-        );
+        assert_eq!(report.problems, ["Customer 1 is not in Customer/age"]);
         Ok(())
     }
 

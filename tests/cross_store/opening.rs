@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use netabase_store::{
-    Durability, RedbStore, Result, SledStore, Store, StoreError, StoreOptions,
+    Durability, RedbStore, Result, SledStore, Store, StoreError, StoreOptions, Verify,
     backends::{
         EngineOptions, OpenBackend, TableEdits, TableId, TableSet, WriteSet, redb::RedbBackend,
     },
@@ -221,7 +221,9 @@ fn a_store_of_the_raw_engine_is_not_a_store<B: OpenBackend>(path: &Path) -> Resu
 }
 
 fn options_of_the_cache_and_check_are_accepted<B: OpenBackend>(path: &Path) -> Result<()> {
-    let options = StoreOptions::new().cache_bytes(1 << 20).verify(true);
+    let options = StoreOptions::new()
+        .cache_bytes(1 << 20)
+        .verify(Verify::Always);
     Shop::<B>::new_with(path, &options)?
         .open_tree::<Customer>()
         .put_many((0..100).map(customer))?;

@@ -6,7 +6,7 @@
 
 use std::{fs, path::Path};
 
-use netabase_store::{Durability, Result, SledStore, StoreOptions};
+use netabase_store::{Durability, Result, SledStore, StoreOptions, Verify};
 use netabase_tests::{
     Customer, CustomerAgeSecondaryKey, CustomerPrimaryKey, Random, ShopDefinition, assert_sound,
     cases, customer,
@@ -19,6 +19,7 @@ const RECORDS: u64 = 100;
 
 /// Returns how many records there are; fails unless they are the first so many, whole and in order.
 fn read(path: &Path, verify: bool) -> Result<u64> {
+    let verify = if verify { Verify::Always } else { Verify::None };
     let options = StoreOptions::new().verify(verify).cache_bytes(1 << 20);
     let store = SledStore::<ShopDefinition>::open_with(path, &options)?;
     let customers = store.open_tree::<Customer>();

@@ -130,7 +130,7 @@ fn a_record_that_is_gone_is_told_by_every_index() {
     );
     assert!(
         ran.out
-            .contains("Thing/email has 3 entries, its records have 2"),
+            .contains("Thing/email names (\"\", 0), which has no record"),
         "{}",
         ran.out
     );

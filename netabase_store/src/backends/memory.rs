@@ -42,6 +42,10 @@ impl Live for MemoryEngine {
     const ENGINE: Engine = Engine::Memory;
     const COUNTS: bool = true;
 
+    fn was_unclean(&self) -> bool {
+        false
+    }
+
     fn table(&self, _name: &str) -> Result<Self::Table> {
         Ok(BTreeMap::new())
     }

@@ -22,6 +22,10 @@ use crate::{
     seam::{Caught, Seam},
 };
 
+/// The magic and the byte of flags after it, and the flag of a file that was not closed.
+const HEAD_BYTES: usize = REDB_MAGIC.len() + 1;
+const RECOVERY_REQUIRED: u8 = 2;
+
 type Bytes = &'static [u8];
 
 /// A store in a redb file.
@@ -29,6 +33,7 @@ type Bytes = &'static [u8];
 pub struct RedbBackend {
     file: Caught<RedbFile>,
     seam: Arc<Seam>,
+    was_unclean: bool,
 }
 
 /// redb's own handle, which reads, or reads and writes.
@@ -67,6 +72,11 @@ impl RedbBackend {
         options: &EngineOptions,
     ) -> Result<Self> {
         let seam = Seam::new(Engine::Redb, "custom storage");
+        let mut head = [0; HEAD_BYTES];
+        let is_there = seam.run(|| {
+            let filled = storage.len().is_ok_and(|len| len >= HEAD_BYTES as u64);
+            Ok(filled && storage.read(0, &mut head).is_ok())
+        })?;
         let builder = builder(options);
         let database = seam.run(|| {
             unfinished::empty_storage(&storage)
@@ -74,15 +84,25 @@ impl RedbBackend {
             let opened = builder.create_with_backend(storage);
             opened.map_err(|error| failed(&seam, "open the storage", error))
         })?;
-        Self::opened(RedbFile::Writable(database), seam, options)
+        let was_unclean = is_there && is_unclean(&head);
+        Self::opened(RedbFile::Writable(database), seam, options, was_unclean)
     }
 
-    fn opened(file: RedbFile, seam: Arc<Seam>, options: &EngineOptions) -> Result<Self> {
+    fn opened(
+        file: RedbFile,
+        seam: Arc<Seam>,
+        options: &EngineOptions,
+        was_unclean: bool,
+    ) -> Result<Self> {
         let mut file = Caught::new(file, &seam);
-        if options.verify {
+        if options.verify.is_due(was_unclean) {
             file = verify(file, &seam)?;
         }
-        Ok(Self { file, seam })
+        Ok(Self {
+            file,
+            seam,
+            was_unclean,
+        })
     }
 
     fn begin_write(&self) -> Result<redb::WriteTransaction> {
@@ -157,12 +177,16 @@ impl Backend for RedbBackend {
                 .collect())
         })
     }
+
+    fn was_unclean(&self) -> bool {
+        self.was_unclean
+    }
 }
 
 impl OpenBackend for RedbBackend {
     fn open(path: &Path, options: &EngineOptions) -> Result<Self> {
         let seam = Seam::new(Engine::Redb, path);
-        check_file(path, options)?;
+        let was_unclean = check_file(path, options)?;
         let builder = builder(options);
         let file = seam.run(|| {
             let opened = if options.read_only {
@@ -174,7 +198,7 @@ impl OpenBackend for RedbBackend {
             };
             opened.map_err(|error| failed(&seam, "open the file", error))
         })?;
-        Self::opened(file, seam, options)
+        Self::opened(file, seam, options, was_unclean)
     }
 
     fn trim(&mut self) -> Result<()> {
@@ -343,8 +367,8 @@ fn verify(file: Caught<RedbFile>, seam: &Arc<Seam>) -> Result<Caught<RedbFile>> 
     checked.map(|()| file)
 }
 
-/// Refuses what is no redb file before redb touches it.
-fn check_file(path: &Path, options: &EngineOptions) -> Result<()> {
+/// Refuses what is no redb file before redb touches it, and returns whether it was not closed.
+fn check_file(path: &Path, options: &EngineOptions) -> Result<bool> {
     let not_a_store = |what: &str| StoreError::NotAStore {
         path: path.into(),
         what: what.into(),
@@ -353,7 +377,7 @@ fn check_file(path: &Path, options: &EngineOptions) -> Result<()> {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return if options.create && !options.read_only {
-                Ok(())
+                Ok(false)
             } else {
                 Err(StoreError::NotFound { path: path.into() }.into())
             };
@@ -372,9 +396,8 @@ fn check_file(path: &Path, options: &EngineOptions) -> Result<()> {
     if metadata.is_ok_and(|metadata| metadata.is_dir()) {
         return Err(not_a_store("it is a folder, a redb store is a file").into());
     }
-    let magic_bytes = u64::try_from(REDB_MAGIC.len()).unwrap_or(u64::MAX);
     file.by_ref()
-        .take(magic_bytes)
+        .take(HEAD_BYTES as u64)
         .read_to_end(&mut head)
         .map_err(|source| StoreError::Io {
             action: "read",
@@ -382,16 +405,23 @@ fn check_file(path: &Path, options: &EngineOptions) -> Result<()> {
             source,
         })?;
     let may_create = options.create && !options.read_only;
-    let is_blank = !head.is_empty() && head.iter().all(|byte| *byte == 0);
+    let mut magic = head.iter().take(REDB_MAGIC.len());
+    let is_blank = !head.is_empty() && magic.all(|byte| *byte == 0);
     if may_create && is_blank && unfinished::empty_file(path)? {
-        return Ok(());
+        return Ok(false);
     }
     match head.as_slice() {
-        [] if may_create => Ok(()),
+        [] if may_create => Ok(false),
         [] => Err(not_a_store("it is empty").into()),
-        REDB_MAGIC => Ok(()),
+        head if head.starts_with(REDB_MAGIC) => Ok(is_unclean(head)),
         _ => Err(not_a_store("it does not begin as a redb file does").into()),
     }
+}
+
+/// Returns whether the byte after the magic says that the file was opened and not closed.
+fn is_unclean(head: &[u8]) -> bool {
+    let flags = head.strip_prefix(REDB_MAGIC).and_then(<[u8]>::first);
+    flags.is_some_and(|flags| flags & RECOVERY_REQUIRED != 0)
 }
 
 #[cold]

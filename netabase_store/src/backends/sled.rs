@@ -75,6 +75,8 @@ pub struct SledEngine {
     folder: Folder,
     // Set when a commit or a sync failed: sled may then hold half a commit in memory.
     failed: AtomicBool,
+    // sled keeps no note of how it was closed.
+    was_there: bool,
     seam: Arc<Seam>,
 }
 
@@ -112,9 +114,10 @@ impl SledEngine {
             db,
             folder,
             failed: AtomicBool::new(false),
+            was_there: !is_new,
             seam,
         };
-        if options.verify {
+        if options.verify.is_due(!is_new) {
             engine.verify()?;
         }
         Ok(engine)
@@ -203,6 +206,10 @@ impl Live for SledEngine {
 
     const ENGINE: Engine = Engine::Sled;
     const COUNTS: bool = false;
+
+    fn was_unclean(&self) -> bool {
+        self.was_there
+    }
 
     fn table(&self, name: &str) -> Result<SledTable> {
         let tree = self.call("open a table", || {

@@ -199,6 +199,10 @@ impl<L: Live> Backend for Versioned<L> {
             .map(|(name, place)| (&**name, state.table(*place)));
         self.shared.live.table_names(opened)
     }
+
+    fn was_unclean(&self) -> bool {
+        self.shared.live.was_unclean()
+    }
 }
 
 /// The state after one commit, for as long as it is held.

@@ -169,7 +169,7 @@ fn read_entries<B: Backend>(
 ///
 /// # Errors
 /// Fails when its checksum does not hold, or when it does not begin with a value of the index.
-pub(super) fn split_entry<'e>(
+pub(crate) fn split_entry<'e>(
     index: &IndexSchema,
     table: &IndexTable,
     types: &[NamedType],

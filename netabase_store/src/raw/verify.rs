@@ -8,10 +8,11 @@ use crate::{
     backends::{Backend, End, Span},
     dynamic::{Value, encode_primary},
     error::Result,
+    plan::Entries,
     reader::Reader,
     schema::IndexSchema,
     tables::{IndexTable, ModelTables},
-    verify::{Report, describe, verify_model},
+    verify::{ModelCheck, Report, describe},
 };
 
 pub(super) fn verify<B: Backend>(store: &RawStore<B>, reader: &Reader<B>) -> Result<Report> {
@@ -20,19 +21,25 @@ pub(super) fn verify<B: Backend>(store: &RawStore<B>, reader: &Reader<B>) -> Res
     for RawModel { schema, tables, .. } in store.models() {
         let is_covered =
             |position: usize| schema.indexes.get(position).is_some_and(|i| !i.computed);
-        verify_model(
+        let check = ModelCheck {
             reader,
             tables,
-            &mut report,
-            is_covered,
-            |key, row, entries| {
-                let fields = store.decode_row(schema, tables, key, row)?;
-                store.add_entries(schema, tables, key, &fields, entries)?;
-                let primary = encode_primary(schema, types, &fields)
-                    .map_err(|source| undecodable(tables, key, source))?;
-                Ok(primary == key && Value::decode_key(&schema.primary_shape, types, key).is_ok())
-            },
-        )?;
+            schema,
+            types,
+        };
+        let mut entries_of = |key: &[u8], row: &[u8], entries: &mut Entries| {
+            let fields = store.decode_row(schema, tables, key, row)?;
+            store.add_entries(schema, tables, key, &fields, entries)?;
+            let primary = encode_primary(schema, types, &fields)
+                .map_err(|source| undecodable(tables, key, source))?;
+            Ok(primary == key && Value::decode_key(&schema.primary_shape, types, key).is_ok())
+        };
+        let (records, entries) = check.all(is_covered, &mut entries_of, &mut |error| {
+            report.problem(|| describe(&error));
+            Ok(())
+        })?;
+        report.records += records;
+        report.entries += entries;
         for (index, table) in schema.indexes.iter().zip(&tables.indexes) {
             if index.computed && !store.pending.contains(&table.table) {
                 Computed {

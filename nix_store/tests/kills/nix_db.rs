@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use netabase_store::{RedbStore, StoreOptions};
+use netabase_store::{RedbStore, StoreOptions, Verify};
 use nix_core::{
     path_info::PathInfo,
     realisation::{LegacyDrvOutput, LegacyRealisation},
@@ -127,7 +127,7 @@ fn whole_transactions_of_nixs_database_are_imported_and_the_rest_can_be() {
     while campaign.goes_on() {
         let name = format!("trees-{trees_number}");
         let killed = campaign.kill(&root, &name);
-        let options = StoreOptions::new().verify(true);
+        let options = StoreOptions::new().verify(Verify::Always);
         let trees = Trees::new_with(root.join(&name), &options).expect("trees");
         let told = killed.said.iter().filter_map(|said| said.parse().ok());
         let told = told.max().map_or(0, |last: u64| last + 1);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use netabase_store::{
-    NetabaseDefinitionTrait, RedbStore, Result, Store, StoreOptions,
+    NetabaseDefinitionTrait, RedbStore, Result, Store, StoreOptions, Verify,
     backends::{EngineOptions, redb::RedbBackend},
 };
 use redb::StorageBackend;
@@ -201,7 +201,11 @@ impl Disk {
         } else {
             CACHE_BYTES
         };
-        engine.verify = verify;
+        engine.verify = if verify {
+            Verify::Always
+        } else {
+            Verify::None
+        };
         RedbBackend::with_storage(self.clone(), &engine)
     }
 

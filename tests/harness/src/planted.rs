@@ -187,6 +187,10 @@ impl<B: Backend> Backend for Planted<B> {
     fn table_names(&self) -> Result<Vec<String>> {
         self.inner.table_names()
     }
+
+    fn was_unclean(&self) -> bool {
+        self.inner.was_unclean()
+    }
 }
 
 /// A snapshot of the engine inside, but for the planted bug.

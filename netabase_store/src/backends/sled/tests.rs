@@ -14,6 +14,7 @@ use crate::{
         WriteSet, versioned::tests as suite,
     },
     error::{NetabaseError, Result, StoreError},
+    options::Verify,
 };
 
 fn options() -> EngineOptions {
@@ -21,7 +22,7 @@ fn options() -> EngineOptions {
         create: true,
         read_only: false,
         cache_bytes: 16 << 20,
-        verify: false,
+        verify: Verify::None,
     }
 }
 
@@ -311,7 +312,7 @@ fn flipped_bytes_are_reported_when_the_store_is_verified() {
     let folder = TempDir::new().unwrap();
     write(&open(folder.path()), 1, 2000, true);
     let verified = EngineOptions {
-        verify: true,
+        verify: Verify::Always,
         ..options()
     };
     drop(SledBackend::open(folder.path(), &verified).unwrap());

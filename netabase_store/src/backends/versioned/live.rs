@@ -40,6 +40,9 @@ pub trait Live: Send + Sync + Sized + 'static {
     /// Rows are then counted from the start, and otherwise from the first question on.
     const COUNTS: bool;
 
+    /// Returns whether the store may not have been closed in order before it was opened.
+    fn was_unclean(&self) -> bool;
+
     /// Returns the table of that name, without creating it in the engine.
     ///
     /// # Errors
