@@ -12,3 +12,5 @@ mod errors;
 mod golden;
 #[path = "reliability/large.rs"]
 mod large;
+#[path = "reliability/recover.rs"]
+mod recover;

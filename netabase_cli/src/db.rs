@@ -5,6 +5,7 @@ mod info;
 mod json;
 mod load;
 mod parse;
+mod recover;
 mod typed;
 
 use std::{
@@ -54,6 +55,11 @@ enum Action {
     ///
     /// An index that a function of a program computes is rebuilt when that program opens the store.
     RebuildIndexes(FileArgs),
+    /// Write what can be read of a damaged store to a new one; the exit status is 1 when not all can
+    ///
+    /// The damaged store is not written to. Records are taken where their checksums say that they were
+    /// written, and indexes are built anew.
+    Recover(recover::RecoverArgs),
     /// Copy a store, also to another engine
     Copy(CopyArgs),
     /// Make a store as small as its data
@@ -119,6 +125,7 @@ pub(crate) fn run(args: DbArgs, out: &mut dyn Write) -> Result<()> {
         Action::RebuildIndexes(args) => {
             on_engine!(engine_of(&args.file)?, rebuild(&args.file, out))
         }
+        Action::Recover(args) => recover::run(&args, out),
         Action::Copy(args) => on_engine!(engine_of(&args.source)?, copy(&args, out)),
         Action::Compact(args) => {
             on_engine!(engine_to_compact(&args.file)?, compact(&args.file, out))

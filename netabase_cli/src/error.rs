@@ -72,6 +72,8 @@ pub(crate) enum Error {
     ReadLine(#[source] io::Error),
     #[error("{} has {problems} problems", db.display())]
     Unsound { db: PathBuf, problems: u64 },
+    #[error("not all of {} could be read: {} has the rest", from.display(), to.display())]
+    NotWhole { from: PathBuf, to: PathBuf },
     #[error("a mistake in this program: {message}")]
     Bug { message: String },
     #[error(transparent)]

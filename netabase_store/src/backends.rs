@@ -7,6 +7,7 @@ mod edits;
 pub mod memory;
 #[cfg(feature = "redb")]
 pub mod redb;
+mod salvage;
 #[cfg(feature = "sled")]
 pub mod sled;
 mod versioned;
@@ -20,6 +21,7 @@ use crate::{
 
 pub use edits::{EditKey, EditValue};
 pub(crate) use edits::{Keyed, Probe};
+pub use salvage::{FoundRow, Losses, Proof, TableLosses, Take, Wanted, Wreck};
 
 /// The engines that a store can stand on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -276,6 +278,13 @@ pub trait OpenBackend: Backend {
     /// # Errors
     /// Says what to do when the path is missing, locked, read-only, or no store of this engine.
     fn open(path: &Path, options: &EngineOptions) -> Result<Self>;
+
+    /// Finds what can be read of a damaged store, which is not written to, without opening it.
+    ///
+    /// # Errors
+    /// Fails when nothing is at the path, when the store is open, or when the engine's files cannot
+    /// be read without it.
+    fn salvage(path: &Path) -> Result<Box<dyn Wreck>>;
 
     /// Gives back to the file system the room that the store does not need.
     ///

@@ -52,7 +52,7 @@ pub(crate) fn create_aside<E: From<NetabaseError>>(
         )
         .into());
     }
-    let partial = beside(path, "partial");
+    let partial = partial_of(path);
     remove(&partial)?;
     let written = write(&partial).and_then(|()| Ok(rename(&partial, path)?));
     if written.is_err() {
@@ -111,6 +111,11 @@ fn copy_table<B: Backend, T: Backend>(
             return Ok(());
         }
     }
+}
+
+/// Returns where a store is written before it is complete.
+pub(crate) fn partial_of(path: &Path) -> PathBuf {
+    beside(path, "partial")
 }
 
 /// Returns the path with another ending after the whole name.

@@ -77,6 +77,15 @@ pub(crate) fn open<'a>(table: &RowTable, key: &[u8], row: &'a [u8]) -> Result<&'
     Ok(payload)
 }
 
+/// Returns whether a row is what was written under this key of this table.
+pub(crate) fn proves(table: &RowTable, key: &[u8], row: &[u8]) -> bool {
+    let Some((body, sum)) = row.split_last_chunk::<ROW_CHECKSUM_BYTES>() else {
+        return false;
+    };
+    let [high, low] = table.version.to_be_bytes();
+    body.starts_with(&[FORMAT_BINCODE, high, low]) && table.seed.row(key, body) == *sum
+}
+
 /// Builds the record of a row.
 ///
 /// # Errors

@@ -106,7 +106,10 @@ pub use netabase_macros::{NetabaseKey, NetabaseModel, NetabaseValue, netabase_de
 pub use options::{CACHE_BYTES_DEFAULT, StoreOptions, Verify};
 pub use page::{Cursor, Page};
 pub use query::{Keys, Pairs, Query, Values};
-pub use raw::{RawLoader, RawModel, RawRecord, RawRecords, RawStore, detect_engine};
+pub use raw::{
+    Description, RawLoader, RawModel, RawRecord, RawRecords, RawStore, RecoveredModel, Recovery,
+    detect_engine,
+};
 pub use schema::{
     DefinitionSchema, Fields, IndexSchema, ModelSchema, NamedType, Role, Shape, TypeBody, Types,
 };

@@ -48,10 +48,7 @@ pub(crate) fn read<S: Snapshot>(snapshot: &Arc<S>, path: &Path) -> Result<Stored
     };
     let format = snapshot.get(META, FORMAT_KEY, <[u8]>::to_vec)?;
     let format = format.ok_or_else(|| not_a_store("its description names no format"))?;
-    let version = format
-        .strip_prefix(MAGIC)
-        .and_then(|rest| rest.try_into().ok());
-    let found = version.map(u32::from_be_bytes);
+    let found = format_of(&format);
     let found = found.ok_or_else(|| not_a_store("its description does not begin as one"))?;
     if found > FORMAT_VERSION {
         return Err(StoreError::NewerFormat {
@@ -67,6 +64,28 @@ pub(crate) fn read<S: Snapshot>(snapshot: &Arc<S>, path: &Path) -> Result<Stored
         schema,
         rebuild: read_rebuild(snapshot)?,
     })
+}
+
+/// What a row of the description says that proves itself.
+#[derive(Debug)]
+pub(crate) enum Described {
+    /// The version of the format.
+    Format(u32),
+    Schema(DefinitionSchema),
+}
+
+/// Reads a row of a description that may be damaged.
+pub(crate) fn describes(key: &[u8], value: &[u8]) -> Option<Described> {
+    match key {
+        FORMAT_KEY => format_of(value).map(Described::Format),
+        SCHEMA_KEY => decode_schema(value).ok().map(Described::Schema),
+        _ => None,
+    }
+}
+
+fn format_of(value: &[u8]) -> Option<u32> {
+    let version = value.strip_prefix(MAGIC)?.try_into().ok()?;
+    Some(u32::from_be_bytes(version))
 }
 
 fn read_rebuild<S: Snapshot>(snapshot: &Arc<S>) -> Result<Vec<String>> {

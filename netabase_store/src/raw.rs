@@ -5,6 +5,7 @@ mod compact;
 mod detect;
 mod load;
 mod records;
+mod recover;
 mod verify;
 
 use std::{fmt, path::Path, sync::Arc};
@@ -16,6 +17,7 @@ pub use self::{
     detect::detect_engine,
     load::RawLoader,
     records::{RawRecord, RawRecords},
+    recover::{Description, RecoveredModel, Recovery},
 };
 
 use crate::{

@@ -118,3 +118,54 @@ impl<T> Drop for Caught<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::NetabaseError;
+
+    /// Panics when it is dropped, as an engine does that closes a damaged file.
+    struct Brittle;
+
+    impl Drop for Brittle {
+        fn drop(&mut self) {
+            std::panic::panic_any("while closing".to_owned());
+        }
+    }
+
+    fn assert_closed(seam: &Seam) {
+        let refused = seam.run(|| Ok(())).map_err(|error| error.is_poisoned());
+        assert_eq!(refused.err(), Some(true));
+    }
+
+    #[test]
+    fn a_panic_is_an_error_that_names_the_file_and_closes_the_handle() {
+        let seam = Seam::new(Engine::Redb, "some file");
+        seam.run(|| Ok(())).unwrap();
+        let failed = seam.run::<()>(|| panic!("page {}", 7));
+        let Err(NetabaseError::StoreError(StoreError::EnginePanicked { path, message, .. })) =
+            failed
+        else {
+            panic!("another result");
+        };
+        assert_eq!(
+            (path.as_path(), message.as_str()),
+            (Path::new("some file"), "page 7")
+        );
+        assert_closed(&seam);
+    }
+
+    #[test]
+    fn a_panic_while_a_handle_is_dropped_stays_inside_and_closes_the_others() {
+        let seam = Seam::new(Engine::Redb, "some file");
+        drop(Caught::new(Brittle, &seam));
+        assert_closed(&seam);
+        let seam = Seam::new(Engine::Redb, "some file");
+        let failed = seam.run(|| {
+            let _held = Caught::new(Brittle, &seam);
+            Ok(())
+        });
+        failed.unwrap();
+        assert_closed(&seam);
+    }
+}

@@ -12,6 +12,7 @@ use crate::{
     model::NetabaseModelTrait,
     open::{open_inner, temporary_folder},
     options::StoreOptions,
+    raw::{RawStore, Recovery},
     scrub::{Scrub, ScrubOptions},
     tables::Layout,
     tree::Tree,
@@ -87,6 +88,19 @@ impl<D: NetabaseDefinitionTrait, B: OpenBackend> Store<D, B> {
     fn open_path(path: &Path, options: &StoreOptions, create: bool) -> Result<Self> {
         let backend = B::open(path, &options.engine(create))?;
         Self::opened(backend, options, path, create, None)
+    }
+
+    /// Writes every record that can be read of the damaged store at `from` to a new store at `to`,
+    /// where nothing may be yet, and says what was lost. See [`RawStore::recover`].
+    ///
+    /// Where the store's description of itself is lost, that of `D` takes its place. All indexes are
+    /// built anew.
+    ///
+    /// # Errors
+    /// Fails as [`RawStore::recover`] does, and when the store is one of another definition.
+    pub fn recover(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Recovery> {
+        let open = |path: &Path| Self::open(path).map(drop);
+        RawStore::<B>::recover_and(from.as_ref(), to.as_ref(), Some(&D::schema()), open)
     }
 
     /// Writes a copy of the store, as it is now, to `path`, where nothing may be yet.

@@ -116,7 +116,7 @@ mod of {
         customers.put_many((0..40).map(customer))?;
         let mut scrub = store.scrub(&ScrubOptions::new().rows_per_step(3))?;
         let mut number = 0;
-        while let Some(step) = scrub.next() {
+        for step in scrub.by_ref() {
             assert!(step?.findings.is_empty());
             number += 1;
             // Moves entries to and fro across the place where the scrub is.

@@ -232,3 +232,87 @@ fn a_file_that_was_not_closed_is_repaired_to_be_read() {
     drop(open);
     assert_eq!(ok(&["dump", &copy]), dump);
 }
+
+#[test]
+fn a_sound_store_is_recovered_whole() {
+    let place = Place::new();
+    let (store, to) = (place.store("redb"), place.path("recovered"));
+    let said = ok(&["recover", &store, &to]);
+    assert!(said.starts_with("recovered "), "{said}");
+    assert!(said.contains("Thing: 3 of 3 records\n"), "{said}");
+    // The program that has the types builds what it alone can compute.
+    drop(RedbStore::<EverythingDefinition>::open(&to).unwrap());
+    assert_eq!(ok(&["dump", &to]), ok(&["dump", &store]));
+    ok(&["verify", &to]);
+}
+
+#[test]
+fn what_is_lost_is_told_and_the_rest_is_recovered() {
+    let place = Place::new();
+    let (store, to) = (place.store("redb"), place.path("recovered"));
+    let (damaged, like) = (place.path("damaged"), place.path("like"));
+    let mut bytes = fs::read(&store).unwrap();
+    fs::copy(&store, &like).unwrap();
+    // Without its header and with every description of itself damaged.
+    bytes[..4096].fill(0);
+    let name = b"EverythingDefinition";
+    let found: Vec<_> = bytes
+        .windows(name.len())
+        .enumerate()
+        .filter(|(_, window)| window == name)
+        .map(|(at, _)| at)
+        .collect();
+    assert!(!found.is_empty());
+    found.iter().for_each(|at| bytes[*at] ^= 1);
+    fs::write(&damaged, &bytes).unwrap();
+    let refusal = refused(&["recover", &damaged, &to], "");
+    assert!(
+        refusal.contains("name a store of the same definition"),
+        "{refusal}"
+    );
+    assert!(!Path::new(&to).exists());
+    let ran = feed(&["recover", &damaged, &to, "--like", &like, "--json"], "");
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.error.contains("not all of"), "{ran:?}");
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (&report["whole"], &report["description"]),
+        (&false.into(), &"given".into())
+    );
+    assert_eq!(
+        report["models"][0]["uncertain"],
+        report["models"][0]["records"]
+    );
+    drop(RedbStore::<EverythingDefinition>::open(&to).unwrap());
+    assert_eq!(ok(&["dump", &to]), ok(&["dump", &store]));
+    // What is there is not written over.
+    let refusal = refused(&["recover", &store, &to], "");
+    assert!(refusal.contains("recovered"), "{refusal}");
+}
+
+#[test]
+fn a_store_of_sled_is_not_recovered_and_says_so() {
+    let place = Place::new();
+    let (store, to) = (place.store("sled"), place.path("recovered"));
+    let refusal = refused(&["recover", &store, &to], "");
+    assert!(refusal.contains("sled cannot recover"), "{refusal}");
+    assert!(!Path::new(&to).exists());
+}
+
+#[test]
+fn a_flipped_bit_is_recovered_from_without_a_panic() {
+    let place = Place::new();
+    let (store, damaged, to) = (place.store("redb"), place.path("damaged"), place.path("to"));
+    let bytes = fs::read(&store).unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    for flip in 0..60 {
+        let mut changed = bytes.clone();
+        changed[flip * used / 60] ^= 1 << (flip % 8);
+        fs::write(&damaged, changed).unwrap();
+        let ran = feed(&["recover", &damaged, &to], "");
+        assert!(matches!(ran.status, Some(0 | 1)), "{flip}: {ran:?}");
+        assert!(ran.out.starts_with("recovered "), "{flip}: {ran:?}");
+        ok(&["rebuild-indexes", &to]);
+        fs::remove_file(&to).unwrap();
+    }
+}

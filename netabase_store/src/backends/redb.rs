@@ -1,5 +1,8 @@
 //! The redb engine: one file, copy on write, every table from bytes to bytes.
 
+mod found;
+mod pages;
+mod salvage;
 mod unfinished;
 mod write;
 
@@ -14,7 +17,7 @@ use redb::{ReadOnlyTable, ReadableDatabase, ReadableTableMetadata, TableDefiniti
 
 use super::{
     Backend, End, Engine, EngineOptions, OpenBackend, Rows, Snapshot, Span, TableId, TableSet,
-    WriteSet,
+    Wreck, WriteSet,
 };
 use crate::{
     error::{EngineError, NetabaseError, Result, StoreError},
@@ -199,6 +202,10 @@ impl OpenBackend for RedbBackend {
             opened.map_err(|error| failed(&seam, "open the file", error))
         })?;
         Self::opened(file, seam, options, was_unclean)
+    }
+
+    fn salvage(path: &Path) -> Result<Box<dyn Wreck>> {
+        Ok(Box::new(salvage::Damaged::open(path)?))
     }
 
     fn trim(&mut self) -> Result<()> {

@@ -29,7 +29,7 @@ use sled::{
 
 use self::folder::Folder;
 use super::{
-    End, Engine, EngineOptions, OpenBackend, Span, TableEdits,
+    End, Engine, EngineOptions, OpenBackend, Span, TableEdits, Wreck,
     versioned::{Change, Edited, Live, Observer, Row, Versioned},
 };
 use crate::{
@@ -60,6 +60,15 @@ impl SledBackend {
 impl OpenBackend for SledBackend {
     fn open(path: &Path, options: &EngineOptions) -> Result<Self> {
         SledEngine::open(path, options).map(Self::over)
+    }
+
+    fn salvage(_path: &Path) -> Result<Box<dyn Wreck>> {
+        let action = "recover a damaged store";
+        Err(StoreError::Unsupported {
+            engine: Engine::Sled,
+            action,
+        }
+        .into())
     }
 
     fn trim(&mut self) -> Result<()> {

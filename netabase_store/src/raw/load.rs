@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use super::{RawRecord, RawStore, check::check_schema};
+use super::{RawRecord, RawStore, check::check_schema, undecodable};
 use crate::{
     backends::{Backend, OpenBackend},
     copy::{CHUNK_BYTES, create_aside},
-    dynamic::{add_entries, encode_fields, encode_primary},
+    dynamic::{add_entries, decode_fields, encode_fields, encode_primary},
     envelope,
     error::{EncodingDecodingError, NetabaseError, Result, StoreError},
     inner::{Durability, Inner, Settings},
@@ -35,30 +35,37 @@ impl<B: OpenBackend> RawStore<B> {
         schema: &DefinitionSchema,
         fill: impl FnOnce(&mut RawLoader<'_, B>) -> Result<(), E>,
     ) -> Result<(), E> {
+        create_aside(path.as_ref(), |partial| Self::write(partial, schema, fill))
+    }
+
+    /// Writes a new store of `schema` to a path at which nobody looks yet.
+    pub(super) fn write<E: From<NetabaseError>>(
+        partial: &Path,
+        schema: &DefinitionSchema,
+        fill: impl FnOnce(&mut RawLoader<'_, B>) -> Result<(), E>,
+    ) -> Result<(), E> {
         check_schema(schema).map_err(|source| unencodable(&schema.name, source))?;
-        create_aside(path.as_ref(), |partial| {
-            let options = StoreOptions::new();
-            let backend = B::open(partial, &options.engine(true))?;
-            let settings = Settings {
-                path: partial.to_path_buf(),
-                ..Settings::default()
-            };
-            let inner = Inner::new(backend, Layout::new(schema), settings);
-            meta::write_schema(&inner, schema)?;
-            let rebuild = BTreeSet::new();
-            let mut loader = RawLoader {
-                inner,
-                schema,
-                core: None,
-                bytes: 0,
-                rebuild,
-            };
-            fill(&mut loader)?;
-            loader.finish()?;
-            let mut written = B::open(partial, &options.engine(false))?;
-            written.trim()?;
-            Ok(written.sync()?)
-        })
+        let options = StoreOptions::new();
+        let backend = B::open(partial, &options.engine(true))?;
+        let settings = Settings {
+            path: partial.to_path_buf(),
+            ..Settings::default()
+        };
+        let inner = Inner::new(backend, Layout::new(schema), settings);
+        meta::write_schema(&inner, schema)?;
+        let rebuild = BTreeSet::new();
+        let mut loader = RawLoader {
+            inner,
+            schema,
+            core: None,
+            bytes: 0,
+            rebuild,
+        };
+        fill(&mut loader)?;
+        loader.finish()?;
+        let mut written = B::open(partial, &options.engine(false))?;
+        written.trim()?;
+        Ok(written.sync()?)
     }
 }
 
@@ -112,7 +119,38 @@ impl<'s, B: Backend> RawLoader<'s, B> {
         envelope::seal(&tables.rows, &key, &mut row, |writer| {
             encode_fields(schema, &self.schema.types, &record.fields, writer)
         })?;
-        self.write(&tables, key, row, &entries)
+        self.write_row(&tables, key, row, &entries)
+    }
+
+    /// Adds a record by its row, of the model at this place in the definition, whose keys come once.
+    ///
+    /// Computed indexes are rebuilt when a program with the model opens the store.
+    ///
+    /// # Errors
+    /// Fails when the row is not one of the model under its own key, or when another record has a
+    /// value that may be had once.
+    pub(super) fn add_row(&mut self, model: usize, key: &[u8], row: &[u8]) -> Result<()> {
+        let tables = self.inner.layout.models.get(model).map(Arc::clone);
+        let (Some(schema), Some(tables)) = (self.schema.models.get(model), tables) else {
+            return Ok(());
+        };
+        let (types, mut entries) = (&self.schema.types, Entries::default());
+        let payload = envelope::open(&tables.rows, key, row)?;
+        let is_own = decode_fields(schema, types, payload).and_then(|fields| {
+            add_entries(schema, types, &fields, &mut entries)?;
+            Ok(encode_primary(schema, types, &fields)? == key)
+        });
+        if !is_own.map_err(|source| undecodable(&tables, key, source))? {
+            let (model, key) = (tables.rows.name.clone(), tables.rows.display_key(key));
+            return Err(StoreError::Misplaced { model, key }.into());
+        }
+        let computed = schema.indexes.iter().zip(&tables.indexes);
+        for (_, table) in computed.filter(|(index, _)| index.computed) {
+            if !self.rebuild.contains(&table.table) {
+                self.rebuild.insert(table.table.clone());
+            }
+        }
+        self.write_row(&tables, key.to_vec(), row.to_vec(), &entries)
     }
 
     fn key(&self, schema: &ModelSchema, record: &RawRecord<'_>) -> Result<Vec<u8>, ValueError> {
@@ -158,7 +196,7 @@ impl<'s, B: Backend> RawLoader<'s, B> {
         Ok(entries)
     }
 
-    fn write(
+    fn write_row(
         &mut self,
         tables: &ModelTables,
         key: Vec<u8>,

@@ -201,11 +201,7 @@ impl Disk {
         } else {
             CACHE_BYTES
         };
-        engine.verify = if verify {
-            Verify::Always
-        } else {
-            Verify::None
-        };
+        engine.verify = if verify { Verify::Always } else { Verify::None };
         RedbBackend::with_storage(self.clone(), &engine)
     }
 

@@ -1,0 +1,161 @@
+//! What can be read of a damaged store, as a new one, and what was lost.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+#[cfg(feature = "sled")]
+use netabase_store::backends::sled::SledBackend;
+use netabase_store::{
+    DefinitionSchema, Description, RawStore, RecoveredModel, Recovery,
+    backends::{OpenBackend, redb::RedbBackend},
+};
+use serde_json::json;
+
+use super::open_to_read;
+use crate::{
+    engine::{EngineArg, engine_of},
+    error::{Error, Result},
+};
+
+/// The arguments of `db recover`.
+#[derive(Debug, Args)]
+pub(super) struct RecoverArgs {
+    /// The damaged store
+    from: PathBuf,
+    /// The new store, where nothing may be yet
+    to: PathBuf,
+    /// A sound store of the same definition, for when nothing in the damaged one says what it held
+    #[arg(long, value_name = "STORE")]
+    like: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &RecoverArgs, out: &mut dyn Write) -> Result<()> {
+    let like = args.like.as_deref().map(schema_of).transpose()?;
+    let recovery = recover(args, like.as_ref())?;
+    let printed = if args.json {
+        print_json(&recovery, out)
+    } else {
+        print(&recovery, &args.to, out)
+    };
+    printed.and_then(|()| out.flush()).map_err(Error::Output)?;
+    if recovery.is_whole() {
+        return Ok(());
+    }
+    let (from, to) = (args.from.clone(), args.to.clone());
+    Err(Error::NotWhole { from, to })
+}
+
+/// A damaged file need not begin as one of its engine does.
+fn recover(args: &RecoverArgs, like: Option<&DefinitionSchema>) -> Result<Recovery> {
+    #[cfg(feature = "sled")]
+    if args.from.is_dir() {
+        return Ok(RawStore::<SledBackend>::recover(
+            &args.from, &args.to, like,
+        )?);
+    }
+    Ok(RawStore::<RedbBackend>::recover(
+        &args.from, &args.to, like,
+    )?)
+}
+
+fn schema_of(path: &Path) -> Result<DefinitionSchema> {
+    fn schema<B: OpenBackend>(path: &Path) -> Result<DefinitionSchema> {
+        Ok(open_to_read::<B>(path)?.schema().clone())
+    }
+    match engine_of(path)? {
+        EngineArg::Redb => schema::<RedbBackend>(path),
+        #[cfg(feature = "sled")]
+        EngineArg::Sled => schema::<SledBackend>(path),
+    }
+}
+
+fn print(recovery: &Recovery, to: &Path, out: &mut dyn Write) -> io::Result<()> {
+    let (records, to) = (recovery.records(), to.display());
+    writeln!(out, "recovered {records} records to {to}")?;
+    for model in &recovery.models {
+        print_model(model, out)?;
+    }
+    if recovery.pages_unreadable > 0 {
+        let pages = recovery.pages_unreadable;
+        writeln!(out, "pages that cannot be read: {pages}")?;
+    }
+    if recovery.is_older {
+        writeln!(
+            out,
+            "the last commit cannot be found: this is an earlier one"
+        )?;
+    }
+    for table in &recovery.tables_left {
+        writeln!(out, "the table {table} belongs to no model and was left")?;
+    }
+    match recovery.description {
+        Description::Given => writeln!(
+            out,
+            "what the store says of its models is lost: as in --like"
+        ),
+        Description::Uncertain => {
+            writeln!(
+                out,
+                "what the store says of its models may be that of an earlier program"
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+fn print_model(model: &RecoveredModel, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "{}: {}", model.name, model.records)?;
+    match model.expected {
+        Some(expected) => write!(out, " of {expected} records")?,
+        None => write!(out, " records, of it is not known how many")?,
+    }
+    let counts = [
+        (
+            model.uncertain,
+            "may be older than what was lost, or removed",
+        ),
+        (model.ambiguous, "of these in several versions"),
+        (model.unreadable, "in their place but damaged"),
+        (model.conflicts, "left out: their unique values are taken"),
+    ];
+    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        write!(out, "; {count} {what}")?;
+    }
+    writeln!(out)
+}
+
+fn print_json(recovery: &Recovery, out: &mut dyn Write) -> io::Result<()> {
+    let models = recovery.models.iter().map(|model| {
+        json!({
+            "name": model.name,
+            "records": model.records,
+            "expected": model.expected,
+            "lost": model.lost(),
+            "uncertain": model.uncertain,
+            "ambiguous": model.ambiguous,
+            "unreadable": model.unreadable,
+            "conflicts": model.conflicts,
+        })
+    });
+    let description = match recovery.description {
+        Description::Given => "given",
+        Description::Uncertain => "uncertain",
+        _ => "found",
+    };
+    let report = json!({
+        "whole": recovery.is_whole(),
+        "records": recovery.records(),
+        "models": models.collect::<Vec<_>>(),
+        "description": description,
+        "pagesUnreadable": recovery.pages_unreadable,
+        "older": recovery.is_older,
+        "tablesLeft": recovery.tables_left,
+    });
+    writeln!(out, "{report}")
+}
