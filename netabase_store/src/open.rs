@@ -8,7 +8,7 @@ use crate::{
     backends::{Backend, TableSet},
     definition::{ModelVisitor, NetabaseDefinitionTrait},
     envelope,
-    error::{Result, StoreError},
+    error::{NetabaseError, Result, StoreError},
     inner::{Inner, Settings},
     meta::{self, Stored},
     model::NetabaseModelTrait,
@@ -21,6 +21,13 @@ use crate::{
     txn::WriteCore,
 };
 
+/// Tells an engine of an error that its damaged store may have caused, before it is dropped for it.
+pub(crate) fn doubt<B: Backend>(backend: &B, error: &NetabaseError) {
+    if error.is_corrupt() || matches!(error, NetabaseError::Redb(_)) {
+        backend.doubt();
+    }
+}
+
 /// Opens the shared part of a store of `D`.
 pub(crate) fn open_inner<D: NetabaseDefinitionTrait, B: Backend>(
     backend: B,
@@ -28,14 +35,19 @@ pub(crate) fn open_inner<D: NetabaseDefinitionTrait, B: Backend>(
     create: bool,
 ) -> Result<Arc<Inner<B>>> {
     let schema = D::schema();
-    let names = backend.table_names()?;
+    let names = table_names(&backend)?;
     let layout = Layout::of_store(&schema, &names);
     let stored = read_stored(&backend, &names, &layout.tables, &settings)?;
     let read_only = settings.read_only;
     let inner = Inner::new(backend, layout, settings);
+    let told = |error: &_| doubt(inner.backend(), error);
     match stored {
-        Some(stored) => bring_up_to_date::<D, B>(&inner, &stored, &schema, read_only)?,
-        None if create && !read_only => meta::write_schema(&inner, &schema)?,
+        Some(stored) => {
+            bring_up_to_date::<D, B>(&inner, &stored, &schema, read_only).inspect_err(told)?;
+        }
+        None if create && !read_only => {
+            meta::write_schema(&inner, &schema).inspect_err(told)?;
+        }
         None => {
             let what = "it is empty: use `new` to make it one".to_owned();
             return Err(StoreError::NotAStore {
@@ -46,6 +58,12 @@ pub(crate) fn open_inner<D: NetabaseDefinitionTrait, B: Backend>(
         }
     }
     Ok(inner)
+}
+
+/// Returns the names of the tables that are there.
+pub(crate) fn table_names<B: Backend>(backend: &B) -> Result<Vec<String>> {
+    let names = backend.table_names();
+    names.inspect_err(|error| doubt(backend, error))
 }
 
 /// Reads the description of a store whose engine holds the tables `names`; none where it holds none.
@@ -68,8 +86,9 @@ pub(crate) fn read_stored<B: Backend>(
             }
         };
     }
-    let snapshot = Arc::new(backend.snapshot(tables)?);
-    meta::read(&snapshot, &settings.path).map(Some)
+    let snapshot = backend.snapshot(tables);
+    let read = snapshot.and_then(|snapshot| meta::read(&Arc::new(snapshot), &settings.path));
+    read.inspect_err(|error| doubt(backend, error)).map(Some)
 }
 
 /// Creates a folder that is removed when its handle is dropped.

@@ -28,7 +28,7 @@ use crate::{
     error::{EncodingDecodingError, NetabaseError, Result, StoreError},
     inner::{Durability, Inner, Settings},
     meta,
-    open::read_stored,
+    open::{read_stored, table_names},
     options::StoreOptions,
     plan::Entries,
     reader::Reader,
@@ -112,7 +112,7 @@ impl<B: OpenBackend> RawStore<B> {
             folder: None,
         };
         let described = Arc::new(TableSet::new(vec![META_TABLE.to_owned()]));
-        let names = backend.table_names()?;
+        let names = table_names(&backend)?;
         let Some(stored) = read_stored(&backend, &names, &described, &settings)? else {
             let what = "it is empty".to_owned();
             return Err(StoreError::NotAStore {

@@ -3,12 +3,13 @@
 use std::{
     any::Any,
     ops::{Deref, DerefMut},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
 };
 
 use crate::{
@@ -22,7 +23,11 @@ pub(crate) struct Seam {
     engine: Engine,
     path: PathBuf,
     panicked: AtomicBool,
+    doubted: AtomicBool,
 }
+
+/// What a handle of a damaged file unwinds with while it is dropped.
+struct Closing;
 
 impl Seam {
     pub(crate) fn new(engine: Engine, path: impl Into<PathBuf>) -> Arc<Self> {
@@ -30,11 +35,20 @@ impl Seam {
             engine,
             path: path.into(),
             panicked: AtomicBool::new(false),
+            doubted: AtomicBool::new(false),
         })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Takes note that the file is damaged: its handle is dropped as in a panic, when an engine only
+    /// lets go. To close the file in order redb commits once more, which reads pages of its own that
+    /// nobody else has; where one of them is damaged it panics, and again while it unwinds, which
+    /// would end the process.
+    pub(crate) fn doubt(&self) {
+        self.doubted.store(true, Ordering::Relaxed);
     }
 
     /// Runs `call` unless the engine has panicked before.
@@ -55,6 +69,7 @@ impl Seam {
     #[cold]
     fn panicked(&self, payload: &(dyn Any + Send)) -> StoreError {
         self.panicked.store(true, Ordering::Relaxed);
+        self.doubt();
         let message = payload
             .downcast_ref::<&str>()
             .map(|text| (*text).to_owned())
@@ -113,7 +128,17 @@ impl<T> DerefMut for Caught<T> {
 impl<T> Drop for Caught<T> {
     fn drop(&mut self) {
         let value = self.value.take();
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        let is_doubted = self.seam.doubted.load(Ordering::Relaxed);
+        let is_unwinding = thread::panicking() || cfg!(not(panic = "unwind"));
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            let _value = value;
+            if is_doubted && !is_unwinding {
+                resume_unwind(Box::new(Closing));
+            }
+        }));
+        if let Err(payload) = dropped
+            && !payload.is::<Closing>()
+        {
             let _ = self.seam.panicked(&*payload);
         }
     }
@@ -153,6 +178,39 @@ mod tests {
             (Path::new("some file"), "page 7")
         );
         assert_closed(&seam);
+    }
+
+    /// Tells whether it was dropped as in a panic.
+    struct Telling<'a>(&'a AtomicBool);
+
+    impl Drop for Telling<'_> {
+        fn drop(&mut self) {
+            self.0.store(thread::panicking(), Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_handle_of_a_file_that_is_doubted_is_dropped_as_in_a_panic_and_no_other() {
+        let told = AtomicBool::new(false);
+        let seam = Seam::new(Engine::Redb, "some file");
+        drop(Caught::new(Telling(&told), &seam));
+        assert!(!told.load(Ordering::Relaxed));
+        seam.doubt();
+        drop(Caught::new(Telling(&told), &seam));
+        assert!(told.swap(false, Ordering::Relaxed));
+        seam.run(|| Ok(()))
+            .expect("it was doubted, and did not panic");
+
+        let seam = Seam::new(Engine::Redb, "some file");
+        seam.run::<()>(|| panic!("page 7")).unwrap_err();
+        drop(Caught::new(Telling(&told), &seam));
+        assert!(told.swap(false, Ordering::Relaxed));
+        // Where the caller panics it is so by itself.
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _held = Caught::new(Telling(&told), &seam);
+            resume_unwind(Box::new(()));
+        }));
+        assert!(panicked.is_err() && told.load(Ordering::Relaxed));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     inner::{Inner, Settings},
     meta,
     model::NetabaseModelTrait,
-    open::{open_inner, temporary_folder},
+    open::{doubt, open_inner, temporary_folder},
     options::StoreOptions,
     raw::{RawStore, Recovery},
     scrub::{Scrub, ScrubOptions},
@@ -169,7 +169,8 @@ impl<D: NetabaseDefinitionTrait, B: Backend> Store<D, B> {
         let is_checked = options.verify.is_due(backend.was_unclean());
         let inner = open_inner::<D, B>(backend, settings, create)?;
         if is_checked {
-            verify::check::<D, B>(&inner.reader()?, &inner.layout)?;
+            let checked = verify::check::<D, B>(&inner.reader()?, &inner.layout);
+            checked.inspect_err(|error| doubt(inner.backend(), error))?;
         }
         Ok(Self {
             inner,

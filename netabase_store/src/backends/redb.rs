@@ -4,6 +4,7 @@ mod found;
 mod pages;
 mod salvage;
 mod unfinished;
+mod walk;
 mod write;
 
 use std::{
@@ -13,11 +14,12 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+pub use self::walk::RedbRows;
+
 use redb::{ReadOnlyTable, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 
 use super::{
-    Backend, End, Engine, EngineOptions, OpenBackend, Rows, Snapshot, Span, TableId, TableSet,
-    Wreck, WriteSet,
+    Backend, Engine, EngineOptions, OpenBackend, Snapshot, Span, TableId, TableSet, Wreck, WriteSet,
 };
 use crate::{
     error::{EngineError, NetabaseError, Result, StoreError},
@@ -184,6 +186,10 @@ impl Backend for RedbBackend {
     fn was_unclean(&self) -> bool {
         self.was_unclean
     }
+
+    fn doubt(&self) {
+        self.seam.doubt();
+    }
 }
 
 impl OpenBackend for RedbBackend {
@@ -299,10 +305,7 @@ impl Snapshot for RedbSnapshot {
                 None => None,
             };
             let range = range.map(|range| Caught::new(range, &self.seam));
-            Ok(RedbRows {
-                range,
-                snapshot: Arc::clone(self),
-            })
+            Ok(RedbRows::new(range, Arc::clone(self)))
         })
     }
 
@@ -313,38 +316,6 @@ impl Snapshot for RedbSnapshot {
                 .map_err(|error| failed(&self.seam, "count the rows", error)),
             None => Ok(0),
         })
-    }
-}
-
-/// A walk over a table of a snapshot.
-pub struct RedbRows {
-    // Dropped before the snapshot, which keeps its pages from being reused.
-    range: Option<Caught<redb::Range<'static, Bytes, Bytes>>>,
-    snapshot: Arc<RedbSnapshot>,
-}
-
-impl Rows for RedbRows {
-    #[inline]
-    fn step<R>(&mut self, end: End, read: impl FnOnce(&[u8], &[u8]) -> R) -> Result<Option<R>> {
-        let Some(range) = &mut self.range else {
-            return Ok(None);
-        };
-        let seam = &self.snapshot.seam;
-        let stepped = seam.run(|| {
-            let next = match end {
-                End::Front => range.next(),
-                End::Back => range.next_back(),
-            };
-            match next {
-                Some(Ok((key, value))) => Ok(Some(read(key.value(), value.value()))),
-                Some(Err(error)) => Err(failed(seam, "read the next row", error)),
-                None => Ok(None),
-            }
-        });
-        if !matches!(stepped, Ok(Some(_))) {
-            self.range = None;
-        }
-        stepped
     }
 }
 
@@ -432,6 +403,17 @@ fn is_unclean(head: &[u8]) -> bool {
 }
 
 #[cold]
+fn damaged(seam: &Seam, what: String) -> NetabaseError {
+    seam.doubt();
+    StoreError::Damaged {
+        engine: Engine::Redb,
+        path: seam.path().to_path_buf(),
+        what,
+    }
+    .into()
+}
+
+#[cold]
 fn failed(seam: &Seam, action: &'static str, error: impl Into<redb::Error>) -> NetabaseError {
     translate(seam, action, error.into())
 }
@@ -455,12 +437,7 @@ fn translate(seam: &Seam, action: &'static str, error: redb::Error) -> NetabaseE
             .into(),
         },
         redb::Error::DatabaseAlreadyOpen => StoreError::Locked { path }.into(),
-        redb::Error::Corrupted(what) => StoreError::Damaged {
-            engine: Engine::Redb,
-            path,
-            what,
-        }
-        .into(),
+        redb::Error::Corrupted(what) => damaged(seam, what),
         redb::Error::PreviousIo => StoreError::Poisoned { path }.into(),
         redb::Error::UpgradeRequired(version) => {
             let what = format!("redb wrote it in its format {version}, which it no longer reads");
