@@ -233,7 +233,7 @@ pub trait Backend: Send + Sync + Sized + 'static {
 
     /// Takes note that the store is damaged: it is let go of in the end, and not closed in order,
     /// where that would read more of it. What was committed stays; the next to open it repairs it.
-    fn doubt(&self) {}
+    fn doubt(&self);
 }
 
 /// An unchanging view of the tables, shared by all who read it.

@@ -21,9 +21,14 @@ use crate::{
     txn::WriteCore,
 };
 
-/// Tells an engine of an error that its damaged store may have caused, before it is dropped for it.
+/// Tells an engine of an error for which its store is not opened, before it is dropped: where damage
+/// has made tables disappear, the store may even seem to be none.
 pub(crate) fn doubt<B: Backend>(backend: &B, error: &NetabaseError) {
-    if error.is_corrupt() || matches!(error, NetabaseError::Redb(_)) {
+    let is_whole = matches!(
+        error,
+        NetabaseError::StoreError(StoreError::SchemaDiffers { .. })
+    );
+    if !is_whole {
         backend.doubt();
     }
 }
@@ -40,23 +45,19 @@ pub(crate) fn open_inner<D: NetabaseDefinitionTrait, B: Backend>(
     let stored = read_stored(&backend, &names, &layout.tables, &settings)?;
     let read_only = settings.read_only;
     let inner = Inner::new(backend, layout, settings);
-    let told = |error: &_| doubt(inner.backend(), error);
-    match stored {
-        Some(stored) => {
-            bring_up_to_date::<D, B>(&inner, &stored, &schema, read_only).inspect_err(told)?;
-        }
-        None if create && !read_only => {
-            meta::write_schema(&inner, &schema).inspect_err(told)?;
-        }
+    let opened = match stored {
+        Some(stored) => bring_up_to_date::<D, B>(&inner, &stored, &schema, read_only),
+        None if create && !read_only => meta::write_schema(&inner, &schema),
         None => {
             let what = "it is empty: use `new` to make it one".to_owned();
-            return Err(StoreError::NotAStore {
+            Err(StoreError::NotAStore {
                 path: inner.path.clone(),
                 what,
             }
-            .into());
+            .into())
         }
-    }
+    };
+    opened.inspect_err(|error| doubt(inner.backend(), error))?;
     Ok(inner)
 }
 
@@ -68,6 +69,16 @@ pub(crate) fn table_names<B: Backend>(backend: &B) -> Result<Vec<String>> {
 
 /// Reads the description of a store whose engine holds the tables `names`; none where it holds none.
 pub(crate) fn read_stored<B: Backend>(
+    backend: &B,
+    names: &[String],
+    tables: &Arc<TableSet>,
+    settings: &Settings,
+) -> Result<Option<Stored>> {
+    let stored = stored_in(backend, names, tables, settings);
+    stored.inspect_err(|error| doubt(backend, error))
+}
+
+fn stored_in<B: Backend>(
     backend: &B,
     names: &[String],
     tables: &Arc<TableSet>,
@@ -86,9 +97,8 @@ pub(crate) fn read_stored<B: Backend>(
             }
         };
     }
-    let snapshot = backend.snapshot(tables);
-    let read = snapshot.and_then(|snapshot| meta::read(&Arc::new(snapshot), &settings.path));
-    read.inspect_err(|error| doubt(backend, error)).map(Some)
+    let snapshot = Arc::new(backend.snapshot(tables)?);
+    meta::read(&snapshot, &settings.path).map(Some)
 }
 
 /// Creates a folder that is removed when its handle is dropped.

@@ -12,7 +12,8 @@ pub enum Verify {
     /// Never: what is damaged is found when it is read.
     #[default]
     None,
-    /// When the engine says that the store was not closed in order.
+    /// When the engine says that the store was not closed in order; one that the check refused never
+    /// is, so it is checked again.
     OnUnclean,
     /// Always.
     Always,

@@ -55,6 +55,10 @@ impl Backend for Counting {
     fn was_unclean(&self) -> bool {
         self.memory.was_unclean()
     }
+
+    fn doubt(&self) {
+        self.memory.doubt();
+    }
 }
 
 type Counted = Store<ShopDefinition, Counting>;

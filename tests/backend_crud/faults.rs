@@ -57,6 +57,10 @@ impl Backend for Failing {
     fn was_unclean(&self) -> bool {
         self.memory.was_unclean()
     }
+
+    fn doubt(&self) {
+        self.memory.doubt();
+    }
 }
 
 type Shop = Store<ShopDefinition, Failing>;

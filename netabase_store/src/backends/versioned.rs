@@ -203,6 +203,10 @@ impl<L: Live> Backend for Versioned<L> {
     fn was_unclean(&self) -> bool {
         self.shared.live.was_unclean()
     }
+
+    fn doubt(&self) {
+        // Nothing reads or writes a table when the last handle goes.
+    }
 }
 
 /// The state after one commit, for as long as it is held.

