@@ -257,7 +257,7 @@ enum Left {
     Store,
     /// Not even a store was promised.
     Nothing,
-    /// Files that sled finds damaged, as it does once in about a thousand kills.
+    /// Files that sled finds damaged, as it does once in some thousand kills.
     Damaged,
 }
 

