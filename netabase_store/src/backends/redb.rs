@@ -78,9 +78,9 @@ impl RedbBackend {
     ) -> Result<Self> {
         let seam = Seam::new(Engine::Redb, "custom storage");
         let mut head = [0; HEAD_BYTES];
-        let is_there = seam.run(|| {
-            let filled = storage.len().is_ok_and(|len| len >= HEAD_BYTES as u64);
-            Ok(filled && storage.read(0, &mut head).is_ok())
+        let was_unclean = seam.run(|| {
+            let is_there = storage.len().is_ok_and(|len| len >= HEAD_BYTES as u64);
+            Ok(is_there && storage.read(0, &mut head).is_ok() && is_unclean(&head))
         })?;
         let builder = builder(options);
         let database = seam.run(|| {
@@ -89,7 +89,6 @@ impl RedbBackend {
             let opened = builder.create_with_backend(storage);
             opened.map_err(|error| failed(&seam, "open the storage", error))
         })?;
-        let was_unclean = is_there && is_unclean(&head);
         Self::opened(RedbFile::Writable(database), seam, options, was_unclean)
     }
 

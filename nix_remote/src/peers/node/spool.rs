@@ -367,8 +367,8 @@ mod tests {
         assert!(spool.begin(blob).unwrap().1.is_empty());
     }
 
-    #[test]
-    fn what_is_left_of_a_fetch_is_what_its_record_says_where_all_its_files_are_there() {
+    /// Returns a folder with what is left of a fetch: the first group of an archive, and its record.
+    fn part() -> (tempfile::TempDir, Spool, ResumeRecord) {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path().join("spool")).unwrap();
         let blob = Blob::new([7; 32], 200_000).unwrap();
@@ -376,8 +376,14 @@ mod tests {
         partial.write(&group(0, &[1; 65_536])).unwrap();
         held.insert(0);
         partial.commit(held.clone()).unwrap().run().unwrap();
+        (folder, spool, ResumeRecord { blob, held })
+    }
+
+    #[test]
+    fn what_is_left_of_a_fetch_is_what_its_record_says_where_all_its_files_are_there() {
+        let (_folder, spool, record) = part();
+        let blob = record.blob;
         let now = SystemTime::now();
-        let record = ResumeRecord { blob, held };
         let records = std::slice::from_ref(&record);
         assert_eq!(spool.tidy(now).unwrap().parts, records);
 
@@ -395,16 +401,10 @@ mod tests {
     /// A record that outlives the groups that it tells of would have them believed.
     #[test]
     fn the_files_of_a_part_go_together_when_the_last_of_them_is_old() {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(folder.path().join("spool")).unwrap();
-        let blob = Blob::new([7; 32], 200_000).unwrap();
-        let (mut partial, mut held) = spool.begin(blob).unwrap();
-        partial.write(&group(0, &[1; 65_536])).unwrap();
-        held.insert(0);
-        partial.commit(held).unwrap().run().unwrap();
+        let (_folder, spool, record) = part();
         let part = File::options()
             .write(true)
-            .open(spool.file(blob.root(), "part"));
+            .open(spool.file(record.blob.root(), "part"));
         let now = SystemTime::now();
         part.unwrap().set_modified(now - KEPT_FOR * 2).unwrap();
         assert_eq!(spool.tidy(now).unwrap().parts.len(), 1);
