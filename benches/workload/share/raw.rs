@@ -10,10 +10,10 @@ use libp2p::{
     swarm::SwarmEvent,
     tcp, yamux,
 };
-use nix_remote::peers::transfer::{GROUP_BYTES, REQUEST_GROUPS, REQUESTS_MAX};
+use nix_remote::peers::transfer::REQUESTS_MAX;
 
-/// As many bytes as a response of a node has.
-const RESPONSE_BYTES: usize = REQUEST_GROUPS as usize * GROUP_BYTES as usize;
+/// How many bytes a response has: as many as the longest of a node, and fewer, which are faster.
+pub(super) const RESPONSE_BYTES: [usize; 3] = [128 << 10, 256 << 10, 1 << 20];
 
 /// As many requests as a download has in flight.
 const IN_FLIGHT: usize = REQUESTS_MAX;
@@ -67,7 +67,7 @@ impl request_response::Codec for Bytes {
 
 async fn read<T: AsyncRead + Unpin + Send>(io: &mut T) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    io.take(1 << 20).read_to_end(&mut bytes).await?;
+    io.take(2 << 20).read_to_end(&mut bytes).await?;
     Ok(bytes)
 }
 
@@ -90,8 +90,8 @@ fn swarm() -> Swarm<request_response::Behaviour<Bytes>> {
     builder.unwrap().build()
 }
 
-/// Returns how many bytes a second arrive.
-pub(super) async fn throughput(bytes: usize) -> f64 {
+/// Returns how many bytes a second arrive in responses of that size.
+pub(super) async fn throughput(bytes: usize, response_bytes: usize) -> f64 {
     let mut server = swarm();
     let listen = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
     server.listen_on(listen).unwrap();
@@ -111,7 +111,7 @@ pub(super) async fn throughput(bytes: usize) -> f64 {
                 ..
             }) = server.select_next_some().await
             {
-                let bytes = vec![request[0]; RESPONSE_BYTES];
+                let bytes = vec![request[0]; response_bytes];
                 let sent = server.behaviour_mut().send_response(channel, bytes);
                 assert!(sent.is_ok());
             }
@@ -119,7 +119,7 @@ pub(super) async fn throughput(bytes: usize) -> f64 {
     });
     let mut client = swarm();
     client.add_peer_address(to, address);
-    let count = bytes / RESPONSE_BYTES;
+    let count = bytes / response_bytes;
     let (mut asked, mut received) = (0, 0);
     let begun = Instant::now();
     while received < count {
@@ -133,7 +133,7 @@ pub(super) async fn throughput(bytes: usize) -> f64 {
                 message: Message::Response { response, .. },
                 ..
             }) => {
-                assert_eq!(response.len(), RESPONSE_BYTES);
+                assert_eq!(response.len(), response_bytes);
                 received += 1;
             }
             SwarmEvent::Behaviour(Event::OutboundFailure { error, .. }) => panic!("{error}"),
@@ -142,5 +142,5 @@ pub(super) async fn throughput(bytes: usize) -> f64 {
     }
     let took = begun.elapsed().as_secs_f64();
     serving.abort();
-    (count * RESPONSE_BYTES) as f64 / took
+    (count * response_bytes) as f64 / took
 }

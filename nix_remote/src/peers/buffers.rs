@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// How many are kept.
 const KEPT_MAX: usize = 16;
 
+/// For how many bytes of a message memory is taken before any of them has come.
+pub(crate) const FIRST_BYTES: usize = 4096;
+
 /// Memory for messages: what is put back is taken again as it is, so that no zeros are written where
 /// other bytes follow at once.
 #[derive(Debug, Clone, Default)]

@@ -38,30 +38,33 @@ mod peer;
 mod proof;
 mod random;
 mod receive;
+mod receiving;
 mod resume;
 mod schedule;
 mod serve;
 mod tree;
 mod verified;
 
+#[cfg(feature = "peers")]
+pub(crate) use self::message::is_proof;
 #[cfg(all(feature = "peers", unix))]
 pub(crate) use self::proof::prove_in;
 pub use self::{
     blob::{BLOB_BYTES_MAX, Blob, BlobSizeError, OutOfReach, ReadAt, WriteAt},
     download::{
-        BANNED_MAX, COMMIT_AFTER, COMMIT_BYTES, Counts, DOWNLOAD_RESPONSE_BYTES_MAX, Download,
-        Failure, Lie, NEWCOMERS_HELP_FOR, Output, PEERS_MAX, REQUEST_GROUPS, REQUESTS_MAX,
-        RequestId, SILENT_AFTER, Stall,
+        BANNED_MAX, COMMIT_AFTER, COMMIT_BYTES, Counts, Download, Failure, GROUPS_IN_FLIGHT_MAX,
+        Lie, NEWCOMERS_HELP_FOR, Output, PEERS_MAX, REQUESTS_MAX, RequestId, SILENT_AFTER, Stall,
     },
     groups::{
         GROUP_BYTES, GROUP_LOG, GROUPS_MAX, GroupRange, GroupSet, GroupSetError, REQUEST_GROUPS_MAX,
     },
     message::{
-        MessageError, PROOF_HASH_BYTES_MAX, PROTOCOL, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX,
-        RETRY_AFTER_MS_MAX, Request, Response,
+        HOLDING_BYTES_MAX, MessageError, PROOF_HASH_BYTES_MAX, PROTOCOL, REQUEST_BYTES_MAX,
+        RESPONSE_BYTES_MAX, RETRY_AFTER_MS_MAX, Request, Response,
     },
     outboard::{BlobHasher, HashError},
     proof::{Piece, Place, ProofError, ProveError, Proven, WriteProvenError, prove, write_proven},
+    receiving::{LIE_BYTES_MAX, Received, Receiving},
     resume::{RESUME_BYTES_MAX, ResumeError, ResumeRecord},
     serve::{Answer, Limits, Read, ReadId, SERVED_PEERS_MAX, Server},
     verified::Verified,

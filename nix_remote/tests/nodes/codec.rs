@@ -8,9 +8,7 @@ use libp2p::{
 };
 use nix_remote::peers::{
     codec::{BlobCodec, blob_protocol},
-    transfer::{
-        DOWNLOAD_RESPONSE_BYTES_MAX, GroupRange, GroupSet, REQUEST_BYTES_MAX, Request, Response,
-    },
+    transfer::{GroupRange, GroupSet, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Request, Response},
 };
 
 fn requests() -> [Request; 2] {
@@ -30,7 +28,7 @@ fn responses() -> [Response; 5] {
             size: 150_000,
             held,
         },
-        Response::Proof(vec![1; DOWNLOAD_RESPONSE_BYTES_MAX - 1]),
+        Response::Proof(vec![1; RESPONSE_BYTES_MAX - 1]),
     ]
 }
 
@@ -111,7 +109,7 @@ async fn a_message_that_is_too_long_is_refused() {
         let read = read_request(&[request.encode(), vec![0]].concat()).await;
         assert!(is_malformed(&read));
     }
-    let longest = Response::Proof(vec![1; DOWNLOAD_RESPONSE_BYTES_MAX - 1]);
+    let longest = Response::Proof(vec![1; RESPONSE_BYTES_MAX - 1]);
     let longer = [longest.encode(), vec![1]].concat();
     assert!(is_malformed(&read_response(&longer).await));
 }
@@ -128,7 +126,7 @@ async fn a_stream_without_an_end_is_not_read_for_longer_than_a_message() {
         .await;
     assert!(is_malformed(&read));
 
-    let bytes = vec![4; DOWNLOAD_RESPONSE_BYTES_MAX + 10_000];
+    let bytes = vec![4; RESPONSE_BYTES_MAX + 10_000];
     let mut stream = Cursor::new(&bytes[..]);
     let read = BlobCodec::default()
         .read_request(&blob_protocol(), &mut stream)

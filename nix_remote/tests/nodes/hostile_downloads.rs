@@ -3,7 +3,7 @@
 use nix_core::{hash::Sha256, path_info::PathInfo};
 use nix_remote::peers::{
     node::FetchError,
-    transfer::{DOWNLOAD_RESPONSE_BYTES_MAX, Request},
+    transfer::{LIE_BYTES_MAX, Request},
 };
 use nix_store::store::ReadStore;
 
@@ -100,12 +100,12 @@ async fn one_that_lies_one_that_dawdles_and_one_that_dies_keep_nobody_from_the_o
 }
 
 #[tokio::test]
-async fn one_that_lies_after_it_was_trusted_with_much_costs_one_response() {
+async fn one_that_lies_after_it_was_trusted_with_much_costs_one_group() {
     let first = honest(4 << 20);
     let info = add(&first.store, "large", 8 << 20, &[]);
     first.node.announce(&info.path).await.unwrap();
     let seed = Seed::of(&first.store, &info);
-    let liar = seeder(&seed, lying(&seed, 16)).await;
+    let liar = seeder(&seed, lying(&seed, 4)).await;
     let bootstrap = vec![address(&first).await, liar.address.clone()];
     let second = start(new_folder(), bootstrap, None);
     let (fetched, seen) = fetch_watched(&second.node, &info).await;
@@ -113,7 +113,7 @@ async fn one_that_lies_after_it_was_trusted_with_much_costs_one_response() {
     assert_eq!(second.node.status().await.unwrap().banned_peers, 1);
     let counts = seen.unwrap().counts;
     let wasted = counts.wasted_bytes + counts.late_bytes;
-    let most = u64::try_from(DOWNLOAD_RESPONSE_BYTES_MAX).unwrap();
+    let most = u64::try_from(LIE_BYTES_MAX).unwrap();
     assert!(wasted > 0 && wasted <= most, "{counts:?}");
     first.node.shutdown().await.unwrap();
     second.node.shutdown().await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nix_remote::peers::transfer::{
-    DOWNLOAD_RESPONSE_BYTES_MAX, GroupRange, REQUEST_BYTES_MAX, Request, Response,
+    GroupRange, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Request, Response,
 };
 use tokio::time::{sleep, timeout};
 
@@ -30,7 +30,7 @@ async fn who_sends_what_is_no_answer_is_banned_and_others_are_asked() {
     let info = add(&first.store, "large", 6 << 20, &[]);
     first.node.announce(&info.path).await.unwrap();
     let seed = Seed::of(&first.store, &info);
-    let too_large = vec![4; DOWNLOAD_RESPONSE_BYTES_MAX + 1];
+    let too_large = vec![4; RESPONSE_BYTES_MAX + 1];
     let size = seed.blob.size();
     let replies = [
         Reply::Endless(vec![4]),
@@ -59,6 +59,28 @@ async fn who_sends_what_is_no_answer_is_banned_and_others_are_asked() {
     let status = second.node.status().await.unwrap();
     assert_eq!(status.banned_peers, peers.len());
     assert_eq!(status.connected, [*first.node.id()].into());
+    first.node.shutdown().await.unwrap();
+    second.node.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn groups_that_were_not_asked_for_are_not_read() {
+    let first = honest(2 << 20);
+    let info = add(&first.store, "large", 1 << 20, &[]);
+    first.node.announce(&info.path).await.unwrap();
+    let seed = Seed::of(&first.store, &info);
+    let peer = Hostile::start(Role {
+        provides: vec![*seed.blob.root()],
+        answers: Some(Box::new(|_| Reply::Bytes(vec![4; 200_000]))),
+        ..Role::default()
+    })
+    .await;
+    let bootstrap = vec![address(&first).await, peer.address.clone()];
+    let second = start(new_folder(), bootstrap, None);
+    let (fetched, seen) = fetch_watched(&second.node, &info).await;
+    assert_eq!(fetched.unwrap().added, [info.path.clone()].into());
+    assert_eq!(second.node.status().await.unwrap().banned_peers, 1);
+    assert_eq!(seen.unwrap().counts.wasted_bytes, 0);
     first.node.shutdown().await.unwrap();
     second.node.shutdown().await.unwrap();
 }

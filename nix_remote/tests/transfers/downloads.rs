@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use nix_remote::peers::transfer::{
-    Download, Failure, Lie, Output, ProofError, REQUEST_GROUPS, REQUESTS_MAX, Response,
+    Download, Failure, Lie, Output, ProofError, REQUEST_GROUPS_MAX, REQUESTS_MAX, Response,
 };
 
 use crate::{
@@ -49,7 +49,7 @@ fn requests_grow_to_192_kib_and_no_more_are_in_flight_than_may_be() {
         sent.extend(gets(&hand.answer(one, ms(20 + at))));
         assert_eq!(hand.download.requests_in_flight(), REQUESTS_MAX);
     }
-    assert!(sent.iter().any(|sent| sent.2.count() == REQUEST_GROUPS));
+    assert!(sent.iter().any(|sent| sent.2.count() == REQUEST_GROUPS_MAX));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn what_stands_before_a_lie_is_kept() {
     let mut sent = hand.begin(1);
     let wide = loop {
         let one = sent.remove(0);
-        if one.2.count() == REQUEST_GROUPS {
+        if one.2.count() == REQUEST_GROUPS_MAX {
             break one;
         }
         sent.extend(gets(&hand.answer(one, ms(20))));
@@ -109,7 +109,7 @@ fn what_stands_before_a_lie_is_kept() {
     let offset = u64::from(wide.2.first()) * GROUP as u64;
     assert_eq!(
         written(&outputs),
-        [(offset, (usize::from(REQUEST_GROUPS) - 1) * GROUP)]
+        [(offset, (usize::from(REQUEST_GROUPS_MAX) - 1) * GROUP)]
     );
     assert_eq!(
         hand.download.counts().wasted_bytes - before.wasted_bytes,
@@ -291,11 +291,33 @@ fn what_a_peer_that_is_gone_was_asked_for_is_asked_of_others() {
 }
 
 #[test]
+fn a_slow_peer_is_asked_for_as_much_at_a_time_as_it_sends_soon() {
+    let blob = held(360 * GROUP);
+    for (millis_per_group, most) in [(60, 1), (28, 3), (1, REQUEST_GROUPS_MAX)] {
+        let mut hand = Hand::new(&blob);
+        let mut sent = hand.begin(1);
+        let (mut now, mut last) = (20, 0);
+        while let Some(one) = sent.first().copied() {
+            sent.remove(0);
+            now += millis_per_group * u64::from(one.2.count());
+            let new = gets(&hand.answer(one, ms(now)));
+            last = new.first().map_or(last, |new| new.2.count());
+            sent.extend(new);
+            // Those at the end are for what is left.
+            if hand.download.held().len() > 200 {
+                break;
+            }
+        }
+        assert_eq!(last, most, "{millis_per_group} ms for a group");
+    }
+}
+
+#[test]
 fn a_peer_that_failed_is_asked_for_less_at_a_time() {
     let blob = held(60 * GROUP);
     let mut hand = Hand::new(&blob);
     let mut sent = hand.begin(1);
-    while sent[0].2.count() < REQUEST_GROUPS {
+    while sent[0].2.count() < REQUEST_GROUPS_MAX {
         let one = sent.remove(0);
         sent.extend(gets(&hand.answer(one, ms(20))));
     }
@@ -304,7 +326,7 @@ fn a_peer_that_failed_is_asked_for_less_at_a_time() {
     }
     let rested = hand.download.wake_at().unwrap();
     let again = gets(&hand.outputs(rested));
-    assert_eq!(again[0].2.count(), REQUEST_GROUPS / 2);
+    assert_eq!(again[0].2.count(), REQUEST_GROUPS_MAX / 2);
 }
 
 #[test]

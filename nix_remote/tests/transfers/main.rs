@@ -18,6 +18,7 @@ mod hashes;
 mod messages;
 mod node;
 mod proofs;
+mod receiving;
 mod resumes;
 mod serving;
 mod silence;

@@ -3,7 +3,7 @@
 use std::{env, sync::LazyLock, time::Duration};
 
 use nix_remote::peers::transfer::{
-    DOWNLOAD_RESPONSE_BYTES_MAX, GroupSet, Limits, REQUEST_GROUPS, REQUESTS_MAX, Stall,
+    GROUPS_IN_FLIGHT_MAX, GroupSet, LIE_BYTES_MAX, Limits, REQUEST_GROUPS_MAX, Stall,
 };
 
 use crate::{
@@ -122,11 +122,11 @@ fn all_that_is_written_is_proven_and_all_arrives_once_the_faults_are_over() {
             assert!(world.is_finished, "not finished: {:?}", world.stalls);
             assert!(world.has_all(), "the bytes are not those of the blob");
             let counts = world.download.counts();
-            let lies = world.banned.len() * DOWNLOAD_RESPONSE_BYTES_MAX;
+            let lies = world.banned.len() * LIE_BYTES_MAX;
             let doubled = counts.doubled_groups * GROUP as u64;
             assert!(counts.wasted_bytes <= lies as u64 + doubled, "{counts:?}");
-            let groups = REQUESTS_MAX * usize::from(REQUEST_GROUPS);
-            assert!(world.peak_bytes <= (groups * GROUP) as u64);
+            let groups = GROUPS_IN_FLIGHT_MAX + u32::from(REQUEST_GROUPS_MAX);
+            assert!(world.peak_bytes < u64::from(groups) * GROUP as u64);
         });
         assert!(
             result.is_ok(),
@@ -232,7 +232,7 @@ fn a_liar_a_slow_peer_and_one_that_dies_midway_cost_little() {
     let counts = world.download.counts();
     assert!(counts.wasted_bytes <= 256 * 1024, "{counts:?}");
     assert!(
-        counts.doubled_groups <= 12 * u64::from(REQUEST_GROUPS),
+        counts.doubled_groups <= 12 * u64::from(REQUEST_GROUPS_MAX),
         "{counts:?}"
     );
 }

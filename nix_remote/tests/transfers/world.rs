@@ -3,15 +3,18 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use nix_remote::peers::transfer::{
-    DOWNLOAD_RESPONSE_BYTES_MAX, Download, Failure, GroupRange, GroupSet, Limits, Output,
-    REQUEST_GROUPS, REQUESTS_MAX, Request, RequestId, Response, ResumeRecord, SILENT_AFTER, Stall,
-    Verified,
+    Download, Failure, GROUPS_IN_FLIGHT_MAX, GroupRange, GroupSet, LIE_BYTES_MAX, Limits, Output,
+    REQUEST_GROUPS_MAX, REQUESTS_MAX, Receiving, Request, RequestId, Response, ResumeRecord,
+    SILENT_AFTER, Stall, Verified,
 };
 
 use crate::{
     node::{Manner, Node},
     support::{Dice, GROUP, Held},
 };
+
+/// What a response with groups begins with.
+const PROOF: u8 = 4;
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -288,18 +291,28 @@ impl<'a> World<'a> {
         let sent = self.in_flight.remove(&id);
         let is_of_groups = sent.is_some_and(|(_, range)| range.is_some());
         let wasted = self.download.counts().wasted_bytes;
-        match bytes.map(Response::decode) {
-            None => self.download.on_failure(&from, id, Failure::Lost, now),
-            Some(Err(_)) => self.download.on_failure(&from, id, Failure::Malformed, now),
-            Some(Ok(response)) => {
-                if is_of_groups || matches!(response, Response::Proof(_) | Response::Busy { .. }) {
-                    self.gave_at.insert(from, now);
-                }
-                self.download.on_response(&from, id, response, now);
+        let range = sent.and_then(|(_, range)| range);
+        match (bytes, range) {
+            (None, _) => self.download.on_failure(&from, id, Failure::Lost, now),
+            (Some(bytes), Some(range)) if bytes.first() == Some(&PROOF) => {
+                let receiving = Receiving::new(&self.held.blob, range).unwrap();
+                let received = receiving.read(&mut &bytes[1..]).unwrap();
+                self.gave_at.insert(from, now);
+                self.download.on_received(&from, id, received, now);
             }
+            (Some(bytes), _) => match Response::decode(bytes) {
+                Err(_) => self.download.on_failure(&from, id, Failure::Malformed, now),
+                Ok(response) => {
+                    let gives = matches!(response, Response::Proof(_) | Response::Busy { .. });
+                    if is_of_groups || gives {
+                        self.gave_at.insert(from, now);
+                    }
+                    self.download.on_response(&from, id, response, now);
+                }
+            },
         }
         let wasted = self.download.counts().wasted_bytes - wasted;
-        let limit = DOWNLOAD_RESPONSE_BYTES_MAX as u64;
+        let limit = LIE_BYTES_MAX as u64;
         assert!(wasted <= limit, "{}: {wasted} bytes wasted", self.name());
     }
 
@@ -357,7 +370,7 @@ impl<'a> World<'a> {
             Request::Get { range, .. } => Some(range),
             Request::Have { .. } => None,
         };
-        assert!(range.is_none_or(|range| range.count() <= REQUEST_GROUPS));
+        assert!(range.is_none_or(|range| range.count() <= REQUEST_GROUPS_MAX));
         self.in_flight.insert(id, (peer, range));
         if !self.is_lost() {
             let latency = self.nodes[&peer].latency;
@@ -376,7 +389,7 @@ impl<'a> World<'a> {
             self.disk.bytes[offset..end].copy_from_slice(bytes);
             length += bytes.len();
         }
-        assert!((1..=usize::from(REQUEST_GROUPS) * GROUP).contains(&length));
+        assert!((1..=usize::from(REQUEST_GROUPS_MAX) * GROUP).contains(&length));
         let disk = &mut self.disk;
         for (offset, pair) in verified.pairs() {
             let (start, end) = (*offset as usize, *offset as usize + 64);
@@ -390,6 +403,9 @@ impl<'a> World<'a> {
         let gets = self.in_flight.values().filter_map(|(_, range)| *range);
         let ranges: Vec<_> = gets.collect();
         assert!(ranges.len() <= REQUESTS_MAX, "{}: in flight", self.name());
+        let groups = ranges.iter().map(|range| u32::from(range.count()));
+        let most = GROUPS_IN_FLIGHT_MAX + u32::from(REQUEST_GROUPS_MAX);
+        assert!(groups.sum::<u32>() < most, "{}: in flight", self.name());
         let bytes = ranges
             .iter()
             .map(|range| self.held.blob.bytes_of(*range))

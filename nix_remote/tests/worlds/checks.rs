@@ -10,7 +10,8 @@ use nix_remote::peers::{
         SIGNERS_ASKED_MAX,
     },
     transfer::{
-        GROUP_BYTES, Lie as BlobLie, REQUEST_GROUPS, REQUESTS_MAX, SERVED_PEERS_MAX, SILENT_AFTER,
+        GROUP_BYTES, GROUPS_IN_FLIGHT_MAX, Lie as BlobLie, REQUEST_GROUPS_MAX, REQUESTS_MAX,
+        SERVED_PEERS_MAX, SILENT_AFTER,
     },
 };
 
@@ -24,7 +25,8 @@ use crate::{
 };
 
 /// The most bytes that a download has asked for, or has and has not written.
-const DOWNLOAD_BYTES_MAX: u64 = REQUESTS_MAX as u64 * REQUEST_GROUPS as u64 * GROUP_BYTES;
+const DOWNLOAD_BYTES_MAX: u64 =
+    (GROUPS_IN_FLIGHT_MAX as u64 + REQUEST_GROUPS_MAX as u64) * GROUP_BYTES;
 
 impl World {
     /// A lookup believes a record: it is signed by whom we trust, or needs no trust, and in time.
@@ -176,7 +178,7 @@ impl World {
         let end = offset + bytes.len();
         let is_true = truth.bytes.get(offset..end) == Some(bytes);
         assert!(is_true, "{}: {node} writes wrong bytes", self.name());
-        assert!(bytes.len() <= usize::from(REQUEST_GROUPS) * GROUP);
+        assert!(bytes.len() <= usize::from(REQUEST_GROUPS_MAX) * GROUP);
         let peer = &mut self.peers[node as usize];
         let part = peer.disk.parts.get_mut(&truth.blob).unwrap();
         part.bytes[offset..end].copy_from_slice(bytes);
@@ -251,7 +253,8 @@ impl World {
         let Some(download) = &active.download else {
             return;
         };
-        let in_flight: u64 = active.in_flight.values().map(|(_, bytes)| bytes).sum();
+        let ranges = active.in_flight.values().filter_map(|(_, range)| *range);
+        let in_flight: u64 = ranges.map(|range| active.wanted.blob.bytes_of(range)).sum();
         let waiting = download.counts().verified_bytes - active.written;
         let gets = download.requests_in_flight();
         let bytes = in_flight + waiting;

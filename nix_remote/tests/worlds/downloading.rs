@@ -9,7 +9,7 @@ use nix_core::{hash::Sha256, store_path::StorePath};
 use nix_remote::peers::{
     announcement::Announcement,
     lookup::Question,
-    transfer::{Blob, Download, GroupSet, Output, RequestId, Stall},
+    transfer::{Blob, Download, GroupRange, GroupSet, Output, RequestId, Stall},
 };
 
 use crate::{
@@ -56,7 +56,7 @@ pub(crate) struct Active {
     pub(crate) wanted: Queued,
     pub(crate) download: Option<Download<u32>>,
     /// The bytes that each request may bring.
-    pub(crate) in_flight: BTreeMap<RequestId, (u32, u64)>,
+    pub(crate) in_flight: BTreeMap<RequestId, (u32, Option<GroupRange>)>,
     pub(crate) written: u64,
     /// When each peer gave something at last.
     pub(crate) gave_at: BTreeMap<u32, Duration>,

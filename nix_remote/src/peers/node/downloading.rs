@@ -20,13 +20,14 @@ use super::{
 };
 use crate::peers::{
     announcement::Announcement,
+    codec::Arrival,
     transfer::{
-        Blob, Download, Failure, GroupSet, Lie, Output, Request, RequestId, Response, Stall,
+        Blob, Download, Failure, GroupRange, GroupSet, Lie, Output, Request, RequestId, Stall,
     },
 };
 
-/// How many pieces of an archive, of 192 KiB at most, wait to be written.
-const WRITES_MAX: usize = 16;
+/// How many pieces of an archive, of 1 MiB at most, wait to be written.
+const WRITES_MAX: usize = 4;
 
 /// With how many peers a download does not ask for more at once.
 const PEERS_ENOUGH: usize = 4;
@@ -103,6 +104,14 @@ impl Active {
         })
     }
 
+    /// Returns what a request is for, where it is for groups.
+    const fn groups_of(&self, request: &Request) -> Option<(Blob, GroupRange)> {
+        match request {
+            Request::Get { range, .. } => Some((self.wanted.blob, *range)),
+            Request::Have { .. } => None,
+        }
+    }
+
     fn asks_every(&self) -> Duration {
         let download = self.download.as_ref();
         let peers = download.map_or(0, |download| download.peers() - download.silent_peers());
@@ -131,14 +140,15 @@ impl Active {
         &mut self,
         peer: PeerId,
         id: RequestId,
-        response: Result<Response, Failure>,
+        response: Result<Arrival, Failure>,
         now: Duration,
     ) {
         let Some(download) = &mut self.download else {
             return;
         };
         match response {
-            Ok(response) => download.on_response(&peer, id, response, now),
+            Ok(Arrival::Message(response)) => download.on_response(&peer, id, response, now),
+            Ok(Arrival::Groups(received)) => download.on_received(&peer, id, received, now),
             Err(failure) => download.on_failure(&peer, id, failure, now),
         }
     }
@@ -387,6 +397,7 @@ impl Task {
                     let (root, heard) = (*root, Heard::default());
                     let asked = Asked {
                         request,
+                        groups: active.groups_of(&request),
                         heard: heard.clone(),
                     };
                     let blobs = &mut self.swarm.behaviour_mut().blobs;

@@ -17,10 +17,7 @@ use super::{
     known::ADDRESSES_MAX,
     task::Task,
 };
-use crate::peers::{
-    transfer::{Failure, Response},
-    validators::unix_seconds,
-};
+use crate::peers::{codec::Arrival, transfer::Failure, validators::unix_seconds};
 
 impl Task {
     pub(super) fn on_event(&mut self, event: SwarmEvent<SpeechEvent>) {
@@ -90,7 +87,7 @@ impl Task {
         self.known.heard(peer, addresses, now);
     }
 
-    fn on_blobs(&mut self, event: request_response::Event<Asked, Response>) {
+    fn on_blobs(&mut self, event: request_response::Event<Asked, Arrival>) {
         use request_response::{Event, Message};
         match event {
             Event::Message { peer, message, .. } => match message {
@@ -120,11 +117,11 @@ impl Task {
         &mut self,
         peer: PeerId,
         request: OutboundRequestId,
-        response: Result<Response, Failure>,
+        response: Result<Arrival, Failure>,
     ) {
         if let Some(sent) = self.requests.remove(&request) {
-            if let Ok(response) = &response {
-                self.totals.received(peer, response);
+            if let Ok(Arrival::Groups(groups)) = &response {
+                self.totals.received(peer, groups);
             }
             let now = self.now();
             let fetching = &mut self.fetching;

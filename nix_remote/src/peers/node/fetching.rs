@@ -20,8 +20,9 @@ use super::{
     task::{Done, Task},
 };
 use crate::peers::{
+    codec::Arrival,
     lookup::{Archive, Closure, Found, Step},
-    transfer::{Blob, Failure, RequestId, Response},
+    transfer::{Blob, Failure, RequestId},
 };
 
 /// The closures that are fetched.
@@ -59,7 +60,7 @@ impl Fetching {
         root: &[u8; 32],
         peer: PeerId,
         id: RequestId,
-        response: Result<Response, Failure>,
+        response: Result<Arrival, Failure>,
         now: Duration,
     ) {
         if let Some(active) = self.active.get_mut(root) {

@@ -19,8 +19,8 @@ use libp2p::{
 
 use super::task::Task;
 use crate::peers::{
-    codec::BlobCodec,
-    transfer::{Request, RequestId, Response},
+    codec::{Arrival, BlobCodec},
+    transfer::{Blob, GroupRange, Request, RequestId},
 };
 
 /// How often is looked at who has sent something.
@@ -30,10 +30,11 @@ const HEARD_EVERY: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heard(Arc<AtomicBool>);
 
-/// A request, and who is told that bytes of its response come.
+/// A request, for groups of which blob it is, and who is told that bytes of its response come.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) request: Request,
+    pub(super) groups: Option<(Blob, GroupRange)>,
     pub(super) heard: Heard,
 }
 
@@ -46,11 +47,13 @@ pub(super) struct InFlight {
     pub(super) heard: Heard,
 }
 
-/// A [`BlobCodec`] that tells when bytes of responses come. Each stream has one of its own.
+/// A [`BlobCodec`] that tells when bytes of responses come, and verifies groups as they do. Each stream
+/// has one of its own.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HearingCodec {
     pub(super) inner: BlobCodec,
-    /// Of the request that was written.
+    /// Both of the request that was written.
+    groups: Option<(Blob, GroupRange)>,
     heard: Heard,
 }
 
@@ -83,28 +86,27 @@ impl Task {
 impl Codec for HearingCodec {
     type Protocol = StreamProtocol;
     type Request = Asked;
-    type Response = Response;
+    type Response = Arrival;
 
     async fn read_request<T>(&mut self, protocol: &StreamProtocol, io: &mut T) -> io::Result<Asked>
     where
         T: AsyncRead + Unpin + Send,
     {
         let request = self.inner.read_request(protocol, io).await?;
-        let heard = Heard::default();
-        Ok(Asked { request, heard })
+        Ok(Asked {
+            request,
+            groups: None,
+            heard: Heard::default(),
+        })
     }
 
-    async fn read_response<T>(
-        &mut self,
-        protocol: &StreamProtocol,
-        io: &mut T,
-    ) -> io::Result<Response>
+    async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Arrival>
     where
         T: AsyncRead + Unpin + Send,
     {
         let heard = &self.heard;
         let mut io = Hearing { io, heard };
-        self.inner.read_response(protocol, &mut io).await
+        self.inner.read_answer(self.groups, &mut io).await
     }
 
     async fn write_request<T>(
@@ -116,7 +118,7 @@ impl Codec for HearingCodec {
     where
         T: AsyncWrite + Unpin + Send,
     {
-        self.heard = asked.heard;
+        (self.groups, self.heard) = (asked.groups, asked.heard);
         self.inner.write_request(protocol, io, asked.request).await
     }
 
@@ -124,11 +126,12 @@ impl Codec for HearingCodec {
         &mut self,
         protocol: &StreamProtocol,
         io: &mut T,
-        response: Response,
+        response: Arrival,
     ) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
+        let response = response.into_response();
         self.inner.write_response(protocol, io, response).await
     }
 }

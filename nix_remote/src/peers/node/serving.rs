@@ -9,7 +9,10 @@ use super::{
     shares::{ReadError, Shared, Source},
     task::{Done, Task},
 };
-use crate::peers::transfer::{Answer, GroupSet, Request, Response};
+use crate::peers::{
+    codec::Arrival,
+    transfer::{Answer, GroupSet, Request, Response},
+};
 
 impl Task {
     /// Shares the archive of an object of the store.
@@ -25,7 +28,7 @@ impl Task {
         peer: PeerId,
         request_id: InboundRequestId,
         request: &Request,
-        channel: ResponseChannel<Response>,
+        channel: ResponseChannel<Arrival>,
     ) {
         let now = self.now();
         match self.server.on_request(&peer, request, now) {
@@ -50,7 +53,7 @@ impl Task {
 
     pub(super) fn on_proved(
         &mut self,
-        channel: ResponseChannel<Response>,
+        channel: ResponseChannel<Arrival>,
         (root, source): ([u8; 32], Source),
         proof: Result<Vec<u8>, ReadError>,
     ) {
@@ -113,13 +116,10 @@ impl Task {
         }
     }
 
-    fn respond(&mut self, channel: ResponseChannel<Response>, response: Response) {
+    fn respond(&mut self, channel: ResponseChannel<Arrival>, response: Response) {
+        let blobs = &mut self.swarm.behaviour_mut().blobs;
         // The peer may have gone, or not have waited.
-        let _ = self
-            .swarm
-            .behaviour_mut()
-            .blobs
-            .send_response(channel, response);
+        let _ = blobs.send_response(channel, Arrival::Message(response));
     }
 }
 

@@ -43,7 +43,8 @@ use super::{
 };
 use crate::peers::{
     buffers::Buffers,
-    transfer::{GroupSet, ReadId, Response, Server},
+    codec::Arrival,
+    transfer::{GroupSet, ReadId, Server},
 };
 
 /// How many results of blocking work wait for the task.
@@ -71,7 +72,7 @@ pub(super) enum Done {
     Added(u64, StorePath, Result<Added, ObjectError>),
     /// A proof was made.
     Proved(
-        ResponseChannel<Response>,
+        ResponseChannel<Arrival>,
         ([u8; 32], Source),
         Result<Vec<u8>, ReadError>,
     ),

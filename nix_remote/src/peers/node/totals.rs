@@ -10,7 +10,7 @@ use libp2p::{
 };
 
 use super::{addresses::TooMany, handle::DownloadStatus};
-use crate::peers::{lookup::Outcome, transfer::Response};
+use crate::peers::{lookup::Outcome, transfer::Received};
 
 /// How many peers' bytes are told apart; those of others count as nobody's.
 const SOURCES_MAX: usize = 4096;
@@ -66,13 +66,11 @@ impl Totals {
         }
     }
 
-    pub(super) fn received(&mut self, peer: PeerId, response: &Response) {
-        let Response::Proof(proof) = response else {
-            return;
-        };
+    pub(super) fn received(&mut self, peer: PeerId, groups: &Received) {
         let has_room = self.received_bytes.len() < SOURCES_MAX;
         if has_room || self.received_bytes.contains_key(&peer) {
-            *self.received_bytes.entry(peer).or_default() += bytes(proof);
+            let bytes = u64::try_from(groups.bytes()).unwrap_or(u64::MAX);
+            *self.received_bytes.entry(peer).or_default() += bytes;
         }
     }
 
@@ -100,8 +98,4 @@ impl Totals {
             Outcome::Unanswered => self.lookups_unanswered += 1,
         }
     }
-}
-
-fn bytes(proof: &[u8]) -> u64 {
-    u64::try_from(proof.len()).unwrap_or(u64::MAX)
 }

@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     blob::Blob,
-    groups::{GROUP_LOG, GROUPS_MAX, GroupRange, GroupSet},
-    message::{PROOF_HASH_BYTES_MAX, Request},
+    groups::{GroupRange, GroupSet},
+    message::Request,
     peer::Peer,
     proof::ProofError,
     random::Random,
@@ -19,17 +19,8 @@ use super::{
 /// The most requests for groups that are in flight for a download.
 pub const REQUESTS_MAX: usize = 16;
 
-/// For how many groups a request is at most, which are 192 KiB.
-pub const REQUEST_GROUPS: u8 = 3;
-
-/// The largest response to any request of a download, so the most bytes that a lie can waste.
-pub const DOWNLOAD_RESPONSE_BYTES_MAX: usize = 256 * 1024;
-
-const _: () = {
-    let groups = (REQUEST_GROUPS as usize * 1024) << GROUP_LOG;
-    assert!(1 + PROOF_HASH_BYTES_MAX + groups <= DOWNLOAD_RESPONSE_BYTES_MAX);
-    assert!(1 + 8 + GROUPS_MAX as usize / 8 <= DOWNLOAD_RESPONSE_BYTES_MAX);
-};
+/// For how many groups requests are in flight at most before another is sent, which are 8 MiB.
+pub const GROUPS_IN_FLIGHT_MAX: u32 = 128;
 
 /// The most peers that a download has at a time.
 pub const PEERS_MAX: usize = 32;
@@ -183,13 +174,14 @@ pub struct Counts {
 /// Before anything else the last group is fetched, which proves the size of the blob. Then each peer
 /// is sent requests in order, more at a time while that makes it faster, [`REQUESTS_MAX`] in all.
 /// In the end the fastest peers ask again for what the slowest ones are still to send. Whoever sends
-/// what is not proven is banned, at the cost of that one response; whoever gives nothing for
-/// [`SILENT_AFTER`] is asked again what it has, and then for one group at a time after all others, and
-/// is no reason to wait, until it gives something.
+/// what is not proven is banned, at the cost of [`LIE_BYTES_MAX`](super::LIE_BYTES_MAX) where it is
+/// [read as it comes](super::Receiving); whoever gives nothing for [`SILENT_AFTER`] is asked again what
+/// it has, and then for one group at a time after all others, and is no reason to wait, until it gives
+/// something.
 ///
-/// Memory: the bytes of at most [`REQUESTS_MAX`] requests of [`REQUEST_GROUPS`] groups, which are 3
-/// MiB, either in flight or to be written; twice a bit for each group, and once for each peer that
-/// has only a part.
+/// Memory: the bytes of less than [`GROUPS_IN_FLIGHT_MAX`] groups and one request more, which are 9
+/// MiB, either in flight or to be written; twice a bit for each group, and once for each peer that has
+/// only a part.
 #[derive(Debug)]
 pub struct Download<P> {
     pub(super) blob: Blob,
@@ -328,6 +320,13 @@ impl<P: Clone + Ord> Download<P> {
     pub fn requests_in_flight(&self) -> usize {
         let sent = self.requests.values();
         sent.filter(|sent| sent.range.is_some()).count()
+    }
+
+    /// Returns for how many groups requests are in flight.
+    #[must_use]
+    pub fn groups_in_flight(&self) -> u32 {
+        let ranges = self.requests.values().filter_map(|sent| sent.range);
+        ranges.map(|range| u32::from(range.count())).sum()
     }
 
     /// Adds a peer that may have the blob, or part of it. Returns whether it is one of the

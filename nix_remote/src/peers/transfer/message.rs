@@ -21,7 +21,10 @@ pub const PROOF_HASH_BYTES_MAX: usize = 64 * 64;
 pub const RESPONSE_BYTES_MAX: usize =
     1 + PROOF_HASH_BYTES_MAX + ((REQUEST_GROUPS_MAX as usize * 1024) << GROUP_LOG);
 
-const _: () = assert!(1 + 8 + GROUPS_MAX as usize / 8 <= RESPONSE_BYTES_MAX);
+/// The largest response that is no proof, which says what a peer has.
+pub const HOLDING_BYTES_MAX: usize = 1 + 8 + GROUPS_MAX as usize / 8;
+
+const _: () = assert!(HOLDING_BYTES_MAX <= RESPONSE_BYTES_MAX);
 
 /// The longest time that a busy peer may ask others to wait.
 pub const RETRY_AFTER_MS_MAX: u32 = 60_000;
@@ -122,6 +125,9 @@ pub enum MessageError {
     /// There is no byte in a proof.
     #[error("the proof has no bytes")]
     EmptyProof,
+    /// Groups answer what was no request for any.
+    #[error("groups that were not asked for")]
+    UnaskedGroups,
 }
 
 impl Request {
@@ -248,6 +254,12 @@ impl Response {
             Self::Partial { size, held }
         }
     }
+}
+
+/// Whether a response that begins with the byte is a proof.
+#[cfg(feature = "peers")]
+pub(crate) const fn is_proof(kind: u8) -> bool {
+    kind == kind::PROOF
 }
 
 /// What messages begin with.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    download::{REQUEST_GROUPS, REQUESTS_MAX, SILENT_AFTER},
-    groups::{GroupRange, GroupSet},
+    download::{REQUESTS_MAX, SILENT_AFTER},
+    groups::{GroupRange, GroupSet, REQUEST_GROUPS_MAX},
     random::Random,
 };
 
@@ -18,6 +18,10 @@ const UNMEASURED: Duration = Duration::from_millis(500);
 const DEADLINE_MIN: Duration = Duration::from_secs(2);
 pub(super) const DEADLINE_MAX: Duration = Duration::from_secs(30);
 const DEADLINE_FIRST: Duration = Duration::from_secs(10);
+
+/// How long a request for more than one group may be expected to take: what is asked of a slow peer is
+/// soon asked of another.
+const SPAN_TIME: Duration = Duration::from_millis(100);
 
 /// How many times as long as expected an answer may take.
 const PATIENCE: u32 = 4;
@@ -132,9 +136,11 @@ impl Peer {
         self.rests_until <= now && self.requests < self.window
     }
 
-    /// Returns for how many groups it is asked at once.
-    pub(super) const fn span(&self) -> u8 {
-        self.span
+    /// Returns for how many groups it is asked at once: no more than it sends in [`SPAN_TIME`].
+    pub(super) fn span(&self) -> u8 {
+        let pace = self.pace.unwrap_or_default().as_nanos().max(1);
+        let most = u8::try_from(SPAN_TIME.as_nanos() / pace).unwrap_or(u8::MAX);
+        self.span.min(most.max(1))
     }
 
     /// Returns how long so many more groups are expected to take.
@@ -213,7 +219,7 @@ impl Peer {
         });
         self.answered_at = now;
         self.setbacks = 0;
-        self.span = (self.span * 2).min(REQUEST_GROUPS);
+        self.span = (self.span * 2).min(REQUEST_GROUPS_MAX);
         self.judge_window(groups, sent_at, now);
     }
 

@@ -198,7 +198,7 @@ pub enum Place {
 }
 
 impl Place {
-    const fn of(step: Step) -> Self {
+    pub(super) const fn of(step: Step) -> Self {
         match step {
             Step::Pair { offset, .. } => Self::Outboard(offset),
             Step::Group { offset, .. } => Self::Data(offset),

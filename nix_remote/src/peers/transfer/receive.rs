@@ -7,7 +7,8 @@ use super::{
     groups::GroupRange,
     message::Response,
     peer::{Holding, Peer},
-    proof::{Piece, ProofError, Proven},
+    proof::ProofError,
+    receiving::Received,
     verified::Verified,
 };
 
@@ -16,6 +17,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 impl<P: Clone + Ord> Download<P> {
     /// Takes the response to a request. One that nobody waits for any more is dropped.
+    ///
+    /// Groups come better by [`on_received`](Self::on_received): of a response that is there as a whole
+    /// all of it may be a lie.
     pub fn on_response(&mut self, peer: &P, id: RequestId, response: Response, now: Duration) {
         self.pass(now);
         let sent = self.take_request(peer, id);
@@ -37,7 +41,10 @@ impl<P: Clone + Ord> Download<P> {
             (None, Response::Partial { size, held }) => {
                 self.said_size(&sent, size, Holding::Some(held));
             }
-            (Some(range), Response::Proof(proof)) => self.on_proof(&sent, range, proof),
+            (Some(range), Response::Proof(proof)) => match Received::of(&self.blob, range, proof) {
+                Ok(received) => self.on_groups(&sent, range, received),
+                Err(source) => self.on_lie(&sent, source, 0),
+            },
             (Some(_), Response::Unknown) => {
                 self.set_back(&sent, None);
                 self.said(&sent, Holding::Nothing);
@@ -48,6 +55,23 @@ impl<P: Clone + Ord> Download<P> {
                 self.release(&sent);
                 self.ban(&sent.peer, Lie::OtherKind);
             }
+        }
+    }
+
+    /// Takes the groups that came for a request. Those that nobody waits for any more are dropped;
+    /// those of another blob, or other ones than were asked for, are as good as lost.
+    pub fn on_received(&mut self, peer: &P, id: RequestId, received: Received, now: Duration) {
+        self.pass(now);
+        self.gave(peer);
+        let Some(sent) = self.take_request(peer, id) else {
+            self.counts.late_bytes += count_of(received.bytes());
+            return;
+        };
+        match sent.range {
+            Some(range) if received.is_of(&self.blob, range) => {
+                self.on_groups(&sent, range, received);
+            }
+            _ => self.set_back(&sent, None),
         }
     }
 
@@ -115,62 +139,38 @@ impl<P: Clone + Ord> Download<P> {
     }
 
     /// Writes what a response proves, and bans its peer where that is not all of it.
-    fn on_proof(&mut self, sent: &Sent<P>, range: GroupRange, proof: Vec<u8>) {
-        let length = proof.len();
-        match self.take_proven(range, proof) {
-            Ok(()) => {}
-            Err((source, taken)) => return self.on_lie(sent, source, length - taken),
-        }
-        let groups = range.count().into();
-        let now = self.now;
-        if let Some(peer) = self.peers.get_mut(&sent.peer) {
-            peer.delivered(groups, sent.at, now);
-        }
-        self.cancel_twin(range);
-        if range.end() == self.blob.groups() {
-            self.prove_size();
-        }
-        self.finish_if_full();
-    }
-
-    /// Takes what is proven of a range; fails with how many bytes come before the first that are
-    /// not.
-    fn take_proven(
-        &mut self,
-        range: GroupRange,
-        proof: Vec<u8>,
-    ) -> Result<(), (ProofError, usize)> {
-        let pieces = Proven::new(&self.blob, range, &proof).map_err(|source| (source, 0))?;
-        let (mut groups, mut pairs) = (Vec::new(), Vec::new());
-        let mut group = range.first();
-        let mut taken = 0;
-        let mut wrong = None;
-        for piece in pieces {
-            match piece {
-                Ok(Piece::Pair { offset, bytes }) => {
-                    let pair = bytes.try_into().expect("two hashes have 64 bytes");
-                    pairs.push((offset, pair));
-                    taken += bytes.len();
-                }
-                Ok(Piece::Group { offset, bytes }) => {
-                    let place = taken..taken + bytes.len();
-                    taken = place.end;
-                    if self.take_group(group, bytes.len()) {
-                        groups.push((offset, place));
-                    }
-                    group += 1;
-                }
-                Err(source) => wrong = Some((source, taken)),
-            }
-        }
+    fn on_groups(&mut self, sent: &Sent<P>, range: GroupRange, received: Received) {
+        let Received { proof, pairs, .. } = received;
+        let unproven = proof.len() - received.verified;
+        let mut groups = received.groups;
+        // They come in order.
+        let mut numbers = range.groups();
+        groups.retain(|(_, place)| {
+            let group = numbers.next();
+            group.is_some_and(|group| self.take_group(group, place.len()))
+        });
         if !groups.is_empty() {
-            self.outputs.push_back(Output::Write(Verified {
+            let verified = Verified {
                 proof,
                 groups,
                 pairs,
-            }));
+            };
+            self.outputs.push_back(Output::Write(verified));
         }
-        wrong.map_or(Ok(()), Err)
+        // What stands before a lie is as good as the truth.
+        if !self.size_is_proven && self.held.contains(self.blob.groups() - 1) {
+            self.prove_size();
+        }
+        if let Some(source) = received.wrong {
+            return self.on_lie(sent, source, unproven);
+        }
+        let count = range.count().into();
+        let now = self.now;
+        if let Some(peer) = self.peers.get_mut(&sent.peer) {
+            peer.delivered(count, sent.at, now);
+        }
+        self.cancel_twin(range);
+        self.finish_if_full();
     }
 
     fn on_lie(&mut self, sent: &Sent<P>, source: ProofError, bytes: usize) {

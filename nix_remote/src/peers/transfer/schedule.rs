@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{
     download::{
-        COMMIT_AFTER, COMMIT_BYTES, Download, Output, REQUESTS_MAX, RequestId, Sent, Stall,
+        COMMIT_AFTER, COMMIT_BYTES, Download, GROUPS_IN_FLIGHT_MAX, Output, REQUESTS_MAX,
+        RequestId, Sent, Stall,
     },
     groups::GroupRange,
     message::Request,
@@ -207,7 +208,7 @@ impl<P: Clone + Ord> Download<P> {
     fn fetch(&mut self) {
         let first = self.taken.first_absent(None, self.cursor, 1);
         self.cursor = first.map_or(self.blob.groups(), GroupRange::first);
-        while self.requests_in_flight() < REQUESTS_MAX {
+        while self.has_room() {
             let Some((peer, range)) = self.next_range().or_else(|| self.next_twin()) else {
                 break;
             };
@@ -216,6 +217,11 @@ impl<P: Clone + Ord> Download<P> {
             }
             self.send(peer, Some(range));
         }
+    }
+
+    fn has_room(&self) -> bool {
+        let is_within = self.requests_in_flight() < REQUESTS_MAX;
+        is_within && self.groups_in_flight() < GROUPS_IN_FLIGHT_MAX
     }
 
     /// Returns peers that may be asked for groups, the one that is expected to send them first in

@@ -24,8 +24,8 @@ pub struct Limits {
     pub bytes_per_second: u64,
     /// How many bytes all peers may have in a second together; 0 for as many as they can.
     pub total_bytes_per_second: u64,
-    /// How many bytes it may have at once after it had none for a while; never less than one
-    /// response has.
+    /// How many bytes it may have at once after it had none for a while; never less than two
+    /// responses have.
     pub burst_bytes: u64,
     /// How many responses may be read from disk, or wait to be sent, at a time: each takes 1 MiB of
     /// memory at most.
@@ -232,7 +232,8 @@ impl<P: Clone + Ord> Server<P> {
         now: Duration,
     ) -> Result<Duration, Duration> {
         let after = even_at.max(now) + time_of(bytes, rate);
-        let least = u64::try_from(RESPONSE_BYTES_MAX).expect("1 MiB");
+        // Who asks a little after enough is there finds the rest when it asks again.
+        let least = 2 * u64::try_from(RESPONSE_BYTES_MAX).expect("1 MiB");
         let latest = now + time_of(self.limits.burst_bytes.max(least), rate);
         if after > latest {
             return Err(after - latest);

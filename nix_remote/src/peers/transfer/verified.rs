@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// Groups that were verified, and the hashes that proved them; to be written.
 ///
-/// Invariant: there is at least one group, and all together have at most 192 KiB.
+/// Invariant: there is at least one group, and all together have at most 1 MiB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     pub(in crate::peers) proof: Vec<u8>,
