@@ -32,6 +32,7 @@ pub mod peers;
 pub mod plan;
 #[cfg(feature = "records")]
 pub mod records;
+pub mod recovery;
 pub mod report;
 pub mod same_layout;
 #[cfg(feature = "share")]

@@ -79,7 +79,7 @@ impl Harness {
         self,
         seed: u64,
         plant: Option<Plant>,
-        child: &dyn Fn() -> Command,
+        child: &(dyn Fn() -> Command + Sync),
     ) -> Result<Tally, Violation> {
         match self {
             Self::Model => model::run(seed, plant),

@@ -1,7 +1,9 @@
 //! A process that writes is killed: what it was told is durable is there, whole.
 //!
 //! What a commit changes follows from its number, so that the parent knows what any of them leaves.
-//! A kill keeps what the operating system has not written yet; for lost power see `power`.
+//! From time to time the writer closes the store and compacts it, or builds its indexes anew, and is
+//! killed in that, too. A kill keeps what the operating system has not written yet; for lost power see
+//! `power`.
 
 use std::{
     env,
@@ -15,12 +17,13 @@ use std::{
 };
 
 use netabase_store::{
-    Backend, Durability, Result as StoreResult, Store, StoreOptions,
+    Backend, Durability, RawStore, Result as StoreResult, Store, StoreOptions,
     backends::{Engine, EngineOptions, OpenBackend, redb::RedbBackend, sled::SledBackend},
 };
 use netabase_tests::Random;
 
 use crate::{
+    folder::fast_folder,
     harness::Harness,
     ledger::{Account, Contents, LedgerDefinition, Total, account},
     outcome::{Tally, Violation, guarded},
@@ -41,7 +44,10 @@ const SLED_VARIABLE: &str = "NETABASE_KILLED_SLED";
 pub const KILLS: u64 = 8;
 
 /// The longest life of a child, from its start on.
-const LIFE_MAX: Duration = Duration::from_millis(60);
+const LIFE_MAX: Duration = Duration::from_millis(40);
+
+/// So many commits after the store was compacted, its indexes are built anew, and the other way round.
+const COMMITS_BETWEEN: u64 = 12;
 
 /// How many accounts there are.
 const ACCOUNTS: u64 = 50;
@@ -55,6 +61,9 @@ const LAX_ONE_IN: u64 = 5;
 
 /// What stands in the folder of a store.
 const STORE: &str = "store";
+
+/// What a compaction may leave behind there, until the next one.
+const UNFINISHED: [&str; 2] = ["store.partial", "store.old"];
 
 /// Works in the process that is to be killed; returns at once in any other.
 ///
@@ -86,7 +95,7 @@ fn open<B: OpenBackend>(
 }
 
 fn write_for_ever<B: OpenBackend>(folder: &Path, plant: Option<Plant>) -> StoreResult<()> {
-    let store = open::<B>(folder, plant)?;
+    let mut store = open::<B>(folder, plant)?;
     let last = store.open_tree::<Total>().get(0)?;
     let first = last.map_or(0, |total| total.stamp) + 1;
     acknowledge(0);
@@ -103,7 +112,25 @@ fn write_for_ever<B: OpenBackend>(folder: &Path, plant: Option<Plant>) -> StoreR
         if !is_lax {
             acknowledge(stamp);
         }
+        if stamp.is_multiple_of(COMMITS_BETWEEN) {
+            drop(store);
+            work_over::<B>(&folder.join(STORE), stamp / COMMITS_BETWEEN)?;
+            store = open::<B>(folder, plant)?;
+        }
     }
+    Ok(())
+}
+
+/// Does what a tool does to a closed store, and says so.
+fn work_over<B: OpenBackend>(path: &Path, turn: u64) -> StoreResult<()> {
+    if turn.is_multiple_of(2) {
+        say("at compaction");
+        RawStore::<B>::compact(path)?;
+    } else {
+        say("at rebuild");
+        RawStore::<B>::open(path, &StoreOptions::new())?.rebuild_indexes()?;
+    }
+    say("at commits");
     Ok(())
 }
 
@@ -130,9 +157,13 @@ fn commit<B: Backend>(
 }
 
 fn acknowledge(stamp: u64) {
+    say(&format!("durable {stamp}"));
+}
+
+fn say(what: &str) {
     let mut out = io::stdout();
     // Nobody reads once the parent is gone.
-    drop(writeln!(out, "\ndurable {stamp}").and_then(|()| out.flush()));
+    drop(writeln!(out, "\n{what}").and_then(|()| out.flush()));
 }
 
 /// What a commit changes.
@@ -169,23 +200,26 @@ impl Change {
     }
 }
 
-/// Kills processes over a store, on redb for even seeds and on sled for odd ones.
+/// Kills processes over two stores at a time, one of redb and one of sled.
 ///
 /// # Errors
 /// Fails with what was lost.
 pub fn run(
     seed: u64,
     plant: Option<Plant>,
-    child: &dyn Fn() -> Command,
+    child: &(dyn Fn() -> Command + Sync),
 ) -> Result<Tally, Violation> {
-    let checked = guarded(|| {
-        if seed.is_multiple_of(2) {
-            kill_all::<RedbBackend>(seed, plant, child)
-        } else {
-            kill_all::<SledBackend>(seed, plant, child)
-        }
+    let (on_redb, on_sled) = thread::scope(|scope| {
+        let sled = scope.spawn(|| guarded(|| kill_all::<SledBackend>(!seed, plant, child)));
+        let redb = guarded(|| kill_all::<RedbBackend>(seed, plant, child));
+        let sled = sled.join();
+        (redb, sled.unwrap_or_else(|_| Err("it panicked".to_owned())))
     });
-    checked.map_err(|what| Violation {
+    let both = on_redb.and_then(|mut tally| {
+        tally.add(&on_sled.map_err(|what| format!("on sled: {what}"))?);
+        Ok(tally)
+    });
+    both.map_err(|what| Violation {
         harness: Harness::Kills,
         seed,
         what,
@@ -198,7 +232,7 @@ fn kill_all<B: OpenBackend>(
     plant: Option<Plant>,
     child: &dyn Fn() -> Command,
 ) -> Result<Tally, String> {
-    let folder = tempfile::tempdir().map_err(|error| format!("a folder: {error}"))?;
+    let folder = fast_folder().map_err(|error| format!("a folder: {error}"))?;
     let mut random = Random::new(seed);
     let (mut tally, mut known, mut is_made) = (Tally::default(), Contents::default(), false);
     for number in 0..KILLS {
@@ -206,14 +240,17 @@ fn kill_all<B: OpenBackend>(
         let mut command = child();
         command.env(FOLDER_VARIABLE, folder.path());
         command.env(PLANT_VARIABLE, plant.map_or("", Plant::name));
-        if !seed.is_multiple_of(2) {
+        if B::ENGINE == Engine::Sled {
             command.env(SLED_VARIABLE, OsString::from("1"));
         }
-        let acknowledged = kill(command, life).map_err(|error| format!("a child: {error}"))?;
-        is_made |= acknowledged.is_some();
+        let said = kill(command, life).map_err(|error| format!("a child: {error}"))?;
+        is_made |= said.durable.is_some();
         tally.cases += 1;
+        if let Some(work) = said.work {
+            tally.count(work, 1);
+        }
         let before = known.stamp.unwrap_or_default();
-        let last = acknowledged.unwrap_or_default().max(before);
+        let last = said.durable.unwrap_or_default().max(before);
         let survived = survive::<B>(folder.path(), last, &mut known, is_made);
         match survived.map_err(|what| format!("kill {number}, {last} durable: {what}"))? {
             Left::Store => is_made = true,
@@ -232,24 +269,38 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Starts a child, kills it after some time, and returns the last commit that it acknowledged; 0 for
-/// the store itself.
-fn kill(mut command: Command, life: Duration) -> io::Result<Option<u64>> {
+/// What a child said before it was killed.
+#[derive(Default)]
+struct Said {
+    /// The last commit that it acknowledged; 0 for the store itself.
+    durable: Option<u64>,
+    /// What it was in, other than commits.
+    work: Option<&'static str>,
+}
+
+/// Starts a child, and kills it after some time.
+fn kill(mut command: Command, life: Duration) -> io::Result<Said> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.stderr(Stdio::null()).spawn()?;
     thread::sleep(life);
     child.kill()?;
-    let mut last = None;
+    let mut said = Said::default();
     if let Some(out) = child.stdout.take() {
         // What it has said waits in the pipe, line by line.
         let lines = BufReader::new(out).lines().map_while(Result::ok);
         for line in lines {
             let stamp = line.strip_prefix("durable ").and_then(|it| it.parse().ok());
-            last = stamp.or(last);
+            said.durable = stamp.or(said.durable);
+            said.work = match &*line {
+                "at compaction" => Some("killed at compaction"),
+                "at rebuild" => Some("killed at rebuild"),
+                "at commits" => None,
+                _ => said.work,
+            };
         }
     }
     child.wait()?;
-    Ok(last)
+    Ok(said)
 }
 
 /// What a killed process left.
@@ -269,19 +320,23 @@ fn survive<B: OpenBackend>(
     known: &mut Contents,
     is_made: bool,
 ) -> Result<Left, String> {
-    let store = match open::<B>(folder, None) {
-        Ok(store) => store,
+    let path = folder.join(STORE);
+    let is_moved = !path.exists() && folder.join("store.old").exists();
+    if is_moved {
+        // As the compaction of a folder says.
+        compact::<B>(&path)?;
+    }
+    let found = match open::<B>(folder, None) {
+        Ok(store) => Contents::read(&store)?,
         Err(_) if !is_made => {
             // Nothing was promised yet.
-            drop(fs::remove_file(folder.join(STORE)));
-            drop(fs::remove_dir_all(folder.join(STORE)));
+            drop(fs::remove_file(&path));
+            drop(fs::remove_dir_all(&path));
             return Ok(Left::Nothing);
         }
         Err(error) if B::ENGINE == Engine::Sled && error.is_corrupt() => return Ok(Left::Damaged),
         Err(error) => return Err(format!("open: {error:?}")),
     };
-    let found = Contents::read(&store)?;
-    drop(store);
     let stamp = found.stamp.unwrap_or_default();
     if stamp < last || stamp > last + BEYOND_MAX {
         return Err(format!("the last commit is {stamp}"));
@@ -293,10 +348,22 @@ fn survive<B: OpenBackend>(
     if *known != found {
         return Err(format!("commit {stamp} left {found:?}"));
     }
+    if UNFINISHED.iter().any(|name| folder.join(name).exists()) {
+        compact::<B>(&path)?;
+        let store = open::<B>(folder, None).map_err(|error| format!("open again: {error:?}"))?;
+        if Contents::read(&store)? != found {
+            return Err("compacting changed what is there".to_owned());
+        }
+    }
     let beside = fs::read_dir(folder).map_err(|error| format!("list: {error}"))?;
     let beside = beside.filter_map(Result::ok).map(|entry| entry.file_name());
     match beside.into_iter().find(|name| name != STORE) {
         Some(name) => Err(format!("{} is left behind", name.display())),
         None => Ok(Left::Store),
     }
+}
+
+/// Compacts a store, which also clears up what the last compaction left.
+fn compact<B: OpenBackend>(path: &Path) -> Result<(), String> {
+    RawStore::<B>::compact(path).map_err(|error| format!("compact: {error:?}"))
 }

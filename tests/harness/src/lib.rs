@@ -9,6 +9,7 @@ pub mod damage;
 pub mod disk;
 pub mod errors;
 pub mod exhaustive;
+mod folder;
 mod harness;
 pub mod image;
 pub mod kills;

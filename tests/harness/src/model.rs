@@ -1,194 +1,262 @@
-//! Random use of all engines side by side, against a map.
+//! Random use of all engines side by side, against maps.
+//!
+//! A history draws its keys from few or many, short or long, up to the greatest, and does most of its
+//! work in transactions of one to some thousand steps, of which one in four is taken back. Each step is
+//! done on redb (on a simulated disk), on sled (in files) and in memory, and each answer is compared
+//! with that of the maps, bit for bit. From time to time, and at the end, all records, all entries of all
+//! indexes and all open snapshots are.
+//!
+//! Covered are, over four models in the same transaction, with keys that are numbers, pairs, texts and
+//! byte strings, and indexes that are plain, unique, sparse, `each`, composite, computed and of floats:
+//!
+//! - `put`, `insert`, `update`, `remove`, `put_many`, `remove_many` and `clear`, with what refuses them:
+//!   a key that exists, a unique value that is taken, a key that is changed or too long;
+//! - `get`, `contains`, `len`, `is_empty`, `get_by_secondary_key`, `first`; queries over all, one value,
+//!   a range of every kind of bounds, a prefix and leading parts, of keys and of each index, in both
+//!   directions and from both ends, as pairs, keys, values, counts and pages with stored cursors;
+//! - transactions, single writes, commits of each durability, rollback, batches that are refused in the
+//!   middle, and writes that would wait for their own thread;
+//! - snapshots and queries that stay open while others write, flushes, reopening, `verify`;
+//! - copies to other engines, compaction, indexes that are built anew, and records that are written out
+//!   and in again without their types.
 
-mod agree;
-mod steps;
+mod copies;
+mod history;
+mod operations;
+mod reference;
+mod space;
+mod subject;
+mod subjects;
+mod table;
+mod world;
 
-use std::path::PathBuf;
+use std::{cell::Cell, collections::VecDeque, sync::Arc};
 
 use netabase_store::{
-    Backend, Durability, MemoryStore, ReadTransaction, Result as StoreResult, Store, StoreOptions,
-    WriteTransaction,
-    backends::{EngineOptions, OpenBackend, redb::RedbBackend, sled::SledBackend},
+    Durability, MemoryStore, Result as StoreResult, Store, StoreOptions,
+    backends::{
+        EngineOptions, OpenBackend, memory::MemoryBackend, redb::RedbBackend, sled::SledBackend,
+    },
 };
-use netabase_tests::{Customer, Random, ShopDefinition, assert_sound};
+use netabase_tests::{Customer, Random};
 
 use self::{
-    agree::{ask, assert_agrees},
-    steps::{Model, Outcome, Step, Write, step, write_model, write_tree},
+    history::{SNAPSHOTS_MAX, Step, history},
+    operations::Operation,
+    reference::Reference,
+    subject::Subject,
+    world::World,
 };
 use crate::{
     disk::Disk,
+    folder::fast_folder,
     harness::Harness,
-    outcome::{Tally, Violation, check_shrunk},
+    outcome::{Tally, Violation, check_shrunk, guarded},
     plant::Plant,
     planted::Planted,
 };
 
-/// How many steps a history has.
-pub const STEPS: usize = if cfg!(debug_assertions) { 150 } else { 400 };
-
-/// How many snapshots are open at once at most.
-const SNAPSHOTS_MAX: usize = 3;
-
-type Shop<B> = Store<ShopDefinition, B>;
-
 /// Runs the history of that seed on every engine; a bug is planted in redb alone.
 ///
 /// # Errors
-/// Fails with the answer that differs from the map's, or from another engine's.
+/// Fails with the answer that differs from the maps'.
 pub fn run(seed: u64, plant: Option<Plant>) -> Result<Tally, Violation> {
-    let mut random = Random::new(seed);
-    let steps: Vec<_> = (0..STEPS).map(|_| step(&mut random)).collect();
-    check_shrunk(Harness::Model, (seed, plant), &steps, |steps| {
-        check(steps, plant).map_err(|error| format!("an engine failed: {error:?}"))
-    })
-}
-
-fn check(steps: &[Step], plant: Option<Plant>) -> StoreResult<Tally> {
-    let mut memory = World::new(Box::new(|| Ok(MemoryStore::new())), false)?;
-    let mut redb = World::on_redb(plant)?;
-    let mut sled = World::on_sled()?;
-    let mut tally = Tally::default();
-    for step in steps {
-        let outcomes = memory.step(step)?;
-        assert_eq!(redb.step(step)?, outcomes, "redb and memory over {step:?}");
-        assert_eq!(sled.step(step)?, outcomes, "sled and memory over {step:?}");
-        tally.cases += match step {
-            Step::Transaction { writes, .. } => u64::try_from(writes.len() + 1).unwrap_or(1),
-            _ => 1,
-        };
-    }
-    memory.check()?;
-    redb.check()?;
-    sled.check()?;
-    Ok(tally)
-}
-
-/// A store under test, and what it should hold.
-struct World<B: Backend> {
-    // Before the store: they hold it open.
-    snapshots: Vec<(ReadTransaction<ShopDefinition, B>, Model)>,
-    store: Option<Shop<B>>,
-    reopen: Box<dyn Fn() -> StoreResult<Shop<B>>>,
-    /// Whether a store that is closed can be opened again.
-    persists: bool,
-    model: Model,
-}
-
-fn options() -> StoreOptions {
-    StoreOptions::new().durability(Durability::None)
-}
-
-impl World<Planted<RedbBackend>> {
-    fn on_redb(plant: Option<Plant>) -> StoreResult<Self> {
-        let disk = Disk::default().planted(plant);
-        let reopen = move || {
-            let engine = Planted::new(disk.engine(false)?, plant);
-            Store::with_backend(engine, &options())
-        };
-        Self::new(Box::new(reopen), true)
+    let steps = history(&mut Random::new(seed));
+    let reached = Cell::new(0);
+    let check = |steps: &[Step]| {
+        let checked = check(steps, plant, &reached);
+        checked.map_err(|error| format!("an engine failed: {error:?}"))
+    };
+    let what = match guarded(|| check(&steps)) {
+        Ok(tally) => return Ok(tally),
+        Err(what) => what,
+    };
+    // What came behind the failure need not be tried.
+    let begun = steps.get(..=reached.get()).unwrap_or(&steps);
+    match check_shrunk(Harness::Model, (seed, plant), begun, check) {
+        Err(violation) => Err(violation),
+        Ok(_) => Err(Violation {
+            harness: Harness::Model,
+            seed,
+            what: format!("only once, at step {}: {what}", begun.len()),
+            steps: Vec::new(),
+        }),
     }
 }
 
-impl World<SledBackend> {
-    fn on_sled() -> StoreResult<Self> {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut engine = EngineOptions::default();
-        engine.cache_bytes = 1 << 20;
-        let reopen = move || {
-            let path: PathBuf = folder.path().join("store");
-            Store::with_backend(SledBackend::open(&path, &engine)?, &options())
-        };
-        Self::new(Box::new(reopen), true)
+/// Does all steps; `reached` is the one that it comes to.
+fn check(steps: &[Step], plant: Option<Plant>, reached: &Cell<usize>) -> StoreResult<Tally> {
+    let mut engines = Engines::new(plant)?;
+    for (at, step) in steps.iter().enumerate() {
+        reached.set(at);
+        engines.step(step)?;
     }
+    engines.step(&Step::Abort)?;
+    engines.step(&Step::Compare)?;
+    Ok(engines.tally)
 }
 
-impl<B: Backend> World<B> {
-    fn new(reopen: Box<dyn Fn() -> StoreResult<Shop<B>>>, persists: bool) -> StoreResult<Self> {
+/// All engines, and what they should hold.
+struct Engines {
+    memory: World<MemoryBackend>,
+    redb: World<Planted<RedbBackend>>,
+    sled: World<SledBackend>,
+    reference: Reference,
+    /// What each open snapshot should hold.
+    snapshots: Vec<Reference>,
+    /// What the open walk should yield.
+    walk: VecDeque<Arc<Customer>>,
+    is_in_transaction: bool,
+    tally: Tally,
+}
+
+/// Does the same on each engine.
+macro_rules! on_each {
+    ($engines:ident, $world:ident => $work:expr) => {{
+        let $world = &mut $engines.memory;
+        $work;
+        let $world = &mut $engines.redb;
+        $work;
+        let $world = &mut $engines.sled;
+        $work;
+    }};
+}
+
+impl Engines {
+    fn new(plant: Option<Plant>) -> StoreResult<Self> {
         Ok(Self {
+            memory: World::new(Box::new(|| Ok(MemoryStore::new())), false)?,
+            redb: on_redb(plant)?,
+            sled: on_sled()?,
+            reference: Reference::default(),
             snapshots: Vec::new(),
-            store: Some(reopen()?),
-            reopen,
-            persists,
-            model: Model::new(),
+            walk: VecDeque::new(),
+            is_in_transaction: false,
+            tally: Tally::default(),
         })
     }
 
-    fn store(&self) -> &Shop<B> {
-        let store = self.store.as_ref();
-        store.expect("the store is open between steps")
-    }
-
-    fn step(&mut self, step: &Step) -> StoreResult<Vec<Outcome>> {
-        let mut outcomes = Vec::new();
+    fn step(&mut self, step: &Step) -> StoreResult<()> {
         match step {
-            Step::Write(write) => {
-                let outcome = write_tree(&self.store().open_tree(), write)?;
-                assert_eq!(outcome, write_model(&mut self.model, write), "{write:?}");
-                outcomes.push(outcome);
+            Step::Customer(operation) => self.operate(operation)?,
+            Step::Order(operation) => self.operate(operation)?,
+            Step::Setting(operation) => self.operate(operation)?,
+            Step::Picture(operation) => self.operate(operation)?,
+            Step::Begin(_) | Step::Commit | Step::Abort | Step::Barge => self.transact(step)?,
+            Step::Snapshot if self.snapshots.len() < SNAPSHOTS_MAX => {
+                on_each!(self, world => world.snapshot()?);
+                let mut committed = self.reference.clone();
+                committed.undo();
+                self.snapshots.push(committed);
             }
-            Step::Ask(question) => ask(
-                &self.store().open_tree::<Customer>(),
-                &self.model,
-                *question,
-            )?,
-            Step::Transaction {
-                writes,
-                is_committed,
-            } => {
-                let txn = self.store().begin_write()?;
-                let mut model = self.model.clone();
-                outcomes = write_transaction(&txn, &mut model, writes)?;
-                if *is_committed {
-                    txn.commit()?;
-                    self.model = model;
+            Step::Snapshot | Step::ForgetSnapshots => self.forget_snapshots(),
+            Step::Look(at, question) => {
+                if let Some(snapshot) = self.snapshots.get(*at) {
+                    let expected = snapshot.customers.read(question);
+                    on_each!(self, world => world.look(*at, question, &expected)?);
+                    self.tally.cases += 1;
                 }
             }
-            Step::Snapshot if self.snapshots.len() < SNAPSHOTS_MAX => {
-                let snapshot = (self.store().begin_read()?, self.model.clone());
-                self.snapshots.push(snapshot);
+            Step::OpenWalk(span) => {
+                self.walk = self.reference.customers.walk(span).collect();
+                on_each!(self, world => world.open_walk(span));
             }
-            Step::Snapshot | Step::ForgetSnapshots => self.snapshots.clear(),
-            Step::Flush => self.store().flush()?,
-            Step::Reopen if self.persists => {
-                self.snapshots.clear();
-                self.store = None;
-                self.store = Some((self.reopen)()?);
+            Step::GoOn(turns) => self.go_on(turns)?,
+            Step::Flush => on_each!(self, world => world.flush()?),
+            Step::Reopen if !self.is_in_transaction => {
+                self.forget_snapshots();
+                self.walk.clear();
+                on_each!(self, world => world.reopen()?);
+                self.tally.count("reopened", 1);
             }
-            Step::Reopen => {}
-            Step::Compare => self.check()?,
+            Step::Compare => {
+                let (reference, snapshots) = (&self.reference, &self.snapshots);
+                on_each!(self, world => world.compare(reference, snapshots)?);
+                self.tally.count("compared", 1);
+            }
+            Step::Copy if !self.is_in_transaction => {
+                copies::check_copies(self.memory.store(), &self.reference)?;
+                self.tally.count("copied", 1);
+            }
+            Step::Reopen | Step::Copy => {}
         }
-        Ok(outcomes)
+        Ok(())
     }
 
-    fn check(&self) -> StoreResult<()> {
-        assert_agrees(&self.store().open_tree::<Customer>(), &self.model)?;
-        assert_sound(self.store());
-        for (snapshot, model) in &self.snapshots {
-            assert_agrees(&snapshot.open_tree::<Customer>(), model)?;
+    fn operate<M: Subject>(&mut self, operation: &Operation<M>) -> StoreResult<()> {
+        let expected = match operation {
+            Operation::Write(write) => M::table_mut(&mut self.reference).write(write),
+            Operation::Read(read) => M::table(&self.reference).read(read),
+        };
+        if !self.is_in_transaction {
+            M::table_mut(&mut self.reference).keep();
+        }
+        on_each!(self, world => world.operate(operation, &expected)?);
+        self.tally.cases += 1;
+        Ok(())
+    }
+
+    fn transact(&mut self, step: &Step) -> StoreResult<()> {
+        match step {
+            Step::Begin(durability) if !self.is_in_transaction => {
+                on_each!(self, world => world.begin(*durability)?);
+                self.is_in_transaction = true;
+            }
+            Step::Commit if self.is_in_transaction => {
+                on_each!(self, world => world.commit()?);
+                self.reference.keep();
+                self.is_in_transaction = false;
+                self.tally.count("commits", 1);
+            }
+            Step::Abort if self.is_in_transaction => {
+                on_each!(self, world => world.abort());
+                self.reference.undo();
+                self.is_in_transaction = false;
+            }
+            Step::Barge if self.is_in_transaction => on_each!(self, world => world.barge()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn forget_snapshots(&mut self) {
+        self.snapshots.clear();
+        on_each!(self, world => world.forget_snapshots());
+    }
+
+    fn go_on(&mut self, turns: &[bool]) -> StoreResult<()> {
+        on_each!(self, world => world.go_on(turns, &self.walk)?);
+        for is_back in turns {
+            drop(if *is_back {
+                self.walk.pop_back()
+            } else {
+                self.walk.pop_front()
+            });
         }
         Ok(())
     }
 }
 
-fn write_transaction<B: Backend>(
-    txn: &WriteTransaction<ShopDefinition, B>,
-    model: &mut Model,
-    writes: &[Write],
-) -> StoreResult<Vec<Outcome>> {
-    let tree = txn.open_tree::<Customer>();
-    let mut outcomes = Vec::new();
-    for write in writes {
-        let before = (tree.iter(), model.len());
-        let outcome = write_tree(&tree, write)?;
-        assert_eq!(outcome, write_model(model, write), "{write:?}");
-        outcomes.push(outcome);
-        // The query keeps the state that it was made in.
-        let found = before.0.collect::<StoreResult<Vec<_>>>()?;
-        assert_eq!(found.len(), before.1);
-    }
-    if !writes.is_empty() {
-        assert_agrees(&tree, model)?;
-    }
-    Ok(outcomes)
+fn on_redb(plant: Option<Plant>) -> StoreResult<World<Planted<RedbBackend>>> {
+    let disk = Disk::default().planted(plant);
+    let reopen = move || {
+        let engine = Planted::new(disk.engine(false)?, plant);
+        Store::with_backend(engine, &options())
+    };
+    World::new(Box::new(reopen), true)
+}
+
+fn on_sled() -> StoreResult<World<SledBackend>> {
+    let folder = fast_folder().expect("a temporary folder");
+    let mut engine = EngineOptions::default();
+    engine.cache_bytes = 64 << 20;
+    let reopen = move || {
+        let path = folder.path().join("store");
+        Store::with_backend(SledBackend::open(&path, &engine)?, &options())
+    };
+    World::new(Box::new(reopen), true)
+}
+
+fn options() -> StoreOptions {
+    StoreOptions::new().durability(Durability::None)
 }

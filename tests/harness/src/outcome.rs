@@ -5,12 +5,13 @@ use std::{
     collections::BTreeMap,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
 };
 
 use crate::{harness::Harness, plant::Plant};
 
-/// The most attempts to make a failing history shorter.
-const SHRINKS_MAX: usize = 200;
+/// How long a failing history is made shorter at most.
+const SHRINK_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// How much was tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,11 +106,10 @@ pub(crate) fn check_shrunk<S: Clone + fmt::Debug>(
     } else {
         steps.len().div_ceil(2)
     };
-    let (mut size, mut attempts) = (size_max, 0);
-    while size > 0 && attempts < SHRINKS_MAX {
+    let (mut size, begun) = (size_max, Instant::now());
+    while size > 0 && begun.elapsed() < SHRINK_TIME_MAX {
         let mut at = 0;
-        while at < steps.len() && attempts < SHRINKS_MAX {
-            attempts += 1;
+        while at < steps.len() && begun.elapsed() < SHRINK_TIME_MAX {
             let mut fewer = steps.clone();
             fewer.drain(at..steps.len().min(at + size));
             match guarded(|| check(&fewer)) {
