@@ -260,3 +260,38 @@ fn on_sled() -> StoreResult<World<SledBackend>> {
 fn options() -> StoreOptions {
     StoreOptions::new().durability(Durability::None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLANT: Option<Plant> = Some(Plant::RemovalForgotten);
+
+    #[test]
+    fn a_history_that_fails_is_cut_behind_the_step_that_shows_it() {
+        let violation = (0..40).find_map(|seed| run(seed, PLANT).err());
+        let violation = violation.expect("a record that stays is seen");
+        let all = history(&mut Random::new(violation.seed)).len();
+        assert!(violation.steps.len() < all, "{all}");
+        let steps = violation.steps.join("\n");
+        assert!(
+            steps.contains("Remove") || steps.contains("Clear"),
+            "{steps}"
+        );
+    }
+
+    #[test]
+    fn a_history_that_fails_is_made_as_short_as_what_shows_the_bug() {
+        let check = |steps: &[Step]| {
+            let checked = check(steps, PLANT, &Cell::new(0));
+            checked.map_err(|error| format!("{error:?}"))
+        };
+        let shrunk = (0..40).find_map(|seed| {
+            let steps = history(&mut Random::new(seed));
+            check_shrunk(Harness::Model, (seed, None), &steps, check).err()
+        });
+        let steps = shrunk.expect("a record that stays is seen").steps;
+        // A record, its removal, and at most a transaction around each.
+        assert!(steps.len() <= 6, "{steps:#?}");
+    }
+}
