@@ -5,6 +5,7 @@
 //! disk's cache, and large values in that of the system: the files are synced after it. It takes
 //! any folder for a store: what lies there is looked at before sled is let in.
 
+mod backward;
 mod folder;
 #[cfg(test)]
 mod tests;
@@ -254,16 +255,14 @@ impl Live for SledEngine {
             return Ok(());
         };
         self.call("read rows", || {
+            if end == End::Back {
+                // It would go on to the end that the span had before.
+                *cursor = None;
+                return backward::last_rows(tree, span, limit, rows);
+            }
             let found = cursor.get_or_insert_with(|| tree.range::<&[u8], _>(span.as_slices()));
-            for _ in 0..limit {
-                let row = match end {
-                    End::Front => found.next(),
-                    End::Back => found.next_back(),
-                };
-                match row {
-                    Some(row) => rows.push_back(row?),
-                    None => break,
-                }
+            for row in found.take(limit) {
+                rows.push_back(row?);
             }
             Ok(())
         })

@@ -13,6 +13,9 @@ use crate::{harness::Harness, plant::Plant};
 /// How long a failing history is made shorter at most.
 const SHRINK_TIME_MAX: Duration = Duration::from_secs(60);
 
+/// How much is told of a failure: engines may print all of their pages.
+const WHAT_CHARS_MAX: usize = 2000;
+
 /// How much was tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -72,9 +75,13 @@ impl fmt::Display for Violation {
 /// Fails as `check` does, or with what a panic said.
 pub fn guarded<R>(check: impl FnOnce() -> Result<R, String>) -> Result<R, String> {
     match catch_unwind(AssertUnwindSafe(check)) {
-        Ok(checked) => checked,
-        Err(payload) => Err(format!("it panicked: {}", message(&*payload))),
+        Ok(checked) => checked.map_err(|what| cut(&what)),
+        Err(payload) => Err(cut(&format!("it panicked: {}", message(&*payload)))),
     }
+}
+
+fn cut(what: &str) -> String {
+    what.chars().take(WHAT_CHARS_MAX).collect()
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
