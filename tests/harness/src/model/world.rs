@@ -139,9 +139,9 @@ impl<B: Backend> World<B> {
     }
 
     pub(super) fn reopen(&mut self) -> Result<()> {
+        self.walk = None;
         if self.persists {
             self.snapshots.clear();
-            self.walk = None;
             self.store = None;
             self.store = Some((self.reopen)()?);
         }
