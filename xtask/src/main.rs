@@ -16,7 +16,7 @@ mod soak;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use netabase_harness::{Harness, Plant, kills};
+use netabase_harness::{Harness, Plant, kills, records};
 
 /// How many seeds a planted bug has to show in.
 const PLANTED_SEEDS: u64 = 40;
@@ -89,7 +89,9 @@ fn main() -> ExitCode {
         Command::Replay { harness, seed } => replay(harness, seed),
         Command::Planted => planted(),
         Command::Report => report::write().map(|()| true),
+        // One of them has work to do.
         Command::Child => kills::child()
+            .and_then(|()| records::kills::child())
             .map(|()| true)
             .map_err(|error| format!("{error:?}")),
     };

@@ -43,10 +43,10 @@ type Ledger = Store<LedgerDefinition, Planted<RedbBackend>>;
 
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Damage {
+pub(crate) enum Damage {
     Flips,
     HeaderFlip,
-    /// A bit of the note of an account.
+    /// A bit of the record of that number.
     RecordFlip(u64),
     ZeroPage,
     Truncation,
@@ -131,51 +131,8 @@ impl Closed {
     /// Returns a damaged file, and what was done.
     fn damaged(&self, random: &mut Random) -> (Image, Damage) {
         let mut image = self.now.clone();
-        let used = image.used();
-        let page = pick(&used, random);
-        let other = pick(&used, random);
-        let damage = match random.below(11) {
-            0 | 1 => {
-                for _ in 0..=random.below(FLIPS_MAX) {
-                    let at = pick(&used, random) * PAGE_BYTES + random.index(PAGE_BYTES);
-                    image.flip(at, random.below(8));
-                }
-                Damage::Flips
-            }
-            2 => {
-                image.flip(random.index(SECTOR_BYTES), random.below(8));
-                Damage::HeaderFlip
-            }
-            3 | 4 => self.flip_record(&mut image, random),
-            5 => {
-                image.write(page * PAGE_BYTES, &[0; PAGE_BYTES]);
-                Damage::ZeroPage
-            }
-            6 => {
-                image.resize(random.index(image.len()));
-                Damage::Truncation
-            }
-            7 => {
-                let (one, two) = (image.page(page), image.page(other));
-                image.write(page * PAGE_BYTES, &two);
-                image.write(other * PAGE_BYTES, &one);
-                Damage::Swap
-            }
-            8 => {
-                image.write(page * PAGE_BYTES, &self.before.page(page));
-                Damage::OldPage
-            }
-            9 => {
-                image.write(page * PAGE_BYTES, &image.page(other));
-                Damage::CopiedPage
-            }
-            _ => {
-                let garbage: Vec<_> = (0..SECTOR_BYTES).map(|_| byte(random)).collect();
-                let sector = random.index(PAGE_BYTES / SECTOR_BYTES);
-                image.write(page * PAGE_BYTES + sector * SECTOR_BYTES, &garbage);
-                Damage::Garbage
-            }
-        };
+        let flip = |image: &mut Image, random: &mut Random| self.flip_record(image, random);
+        let damage = damage(&mut image, &self.before, random, flip);
         (image, damage)
     }
 
@@ -195,6 +152,62 @@ impl Closed {
             }
         }
         Damage::RecordFlip(id)
+    }
+}
+
+/// Damages an image, of which `before` is an older state, in one way of many; `flip_record` is one of
+/// them. Returns what was done.
+pub(crate) fn damage(
+    image: &mut Image,
+    before: &Image,
+    random: &mut Random,
+    flip_record: impl FnOnce(&mut Image, &mut Random) -> Damage,
+) -> Damage {
+    let used = image.used();
+    let page = pick(&used, random);
+    let other = pick(&used, random);
+    match random.below(11) {
+        0 | 1 => {
+            for _ in 0..=random.below(FLIPS_MAX) {
+                let at = pick(&used, random) * PAGE_BYTES + random.index(PAGE_BYTES);
+                image.flip(at, random.below(8));
+            }
+            Damage::Flips
+        }
+        2 => {
+            image.flip(random.index(SECTOR_BYTES), random.below(8));
+            Damage::HeaderFlip
+        }
+        3 | 4 => flip_record(image, random),
+        5 => {
+            image.write(page * PAGE_BYTES, &[0; PAGE_BYTES]);
+            Damage::ZeroPage
+        }
+        6 => {
+            image.resize(random.index(image.len()));
+            Damage::Truncation
+        }
+        7 => {
+            let (one, two) = (image.page(page), image.page(other));
+            image.write(page * PAGE_BYTES, &two);
+            image.write(other * PAGE_BYTES, &one);
+            Damage::Swap
+        }
+        8 => {
+            image.write(page * PAGE_BYTES, &before.page(page));
+            Damage::OldPage
+        }
+        9 => {
+            let copy = image.page(other);
+            image.write(page * PAGE_BYTES, &copy);
+            Damage::CopiedPage
+        }
+        _ => {
+            let garbage: Vec<_> = (0..SECTOR_BYTES).map(|_| byte(random)).collect();
+            let sector = random.index(PAGE_BYTES / SECTOR_BYTES);
+            image.write(page * PAGE_BYTES + sector * SECTOR_BYTES, &garbage);
+            Damage::Garbage
+        }
     }
 }
 
@@ -330,7 +343,7 @@ impl Reader<'_> {
 /// Otherwise redb commits once more, which reads pages of its own that nobody else has. One flip in
 /// some thousands has it panic there, and again while it unwinds, which ends the process. A check on
 /// opening finds such a page before.
-fn close(engine: Arc<RedbBackend>, is_checked: bool) {
+pub(crate) fn close(engine: Arc<RedbBackend>, is_checked: bool) {
     if !is_checked {
         engine.doubt();
     }
@@ -338,7 +351,7 @@ fn close(engine: Arc<RedbBackend>, is_checked: bool) {
 }
 
 /// Fails unless the error says that something is damaged, or that a damaged file is none of ours.
-fn tells_of_damage(error: &NetabaseError) -> Result<(), String> {
+pub(crate) fn tells_of_damage(error: &NetabaseError) -> Result<(), String> {
     let is_told = match error {
         NetabaseError::Encoding(error) => {
             !matches!(error, EncodingDecodingError::BincodeEncode { .. })

@@ -132,7 +132,7 @@ fn broken_handle(life: &Life, store: Option<&Ledger>, fault: Fault) -> Result<()
 }
 
 /// Fails unless the error says what the disk reported, or that the handle is closed.
-fn is_of_a_disk(error: &NetabaseError, fault: Fault) -> Result<(), String> {
+pub(crate) fn is_of_a_disk(error: &NetabaseError, fault: Fault) -> Result<(), String> {
     let is_expected = match error {
         NetabaseError::StoreError(
             StoreError::Full { source, .. } | StoreError::Io { source, .. },

@@ -6,7 +6,7 @@ use crate::{
     damage, errors, exhaustive, kills, model,
     outcome::{Tally, Violation},
     plant::Plant,
-    power,
+    power, records,
 };
 
 /// A way to try to break a store.
@@ -24,17 +24,32 @@ pub enum Harness {
     Errors,
     /// The file is damaged.
     Damage,
+    /// Random use of record stores on all engines, against maps and libp2p's own.
+    RecordsModel,
+    /// A process that changes a record store is killed.
+    RecordsKills,
+    /// The power fails at any moment of a record store's life, also while it recovers.
+    RecordsPower,
+    /// Every call of the disk under a record store fails in turn.
+    RecordsErrors,
+    /// The file of a record store is damaged.
+    RecordsDamage,
 }
 
 impl Harness {
     /// Every harness.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::Model,
         Self::Kills,
         Self::Power,
         Self::Exhaustive,
         Self::Errors,
         Self::Damage,
+        Self::RecordsModel,
+        Self::RecordsKills,
+        Self::RecordsPower,
+        Self::RecordsErrors,
+        Self::RecordsDamage,
     ];
 
     /// Returns its name.
@@ -47,6 +62,11 @@ impl Harness {
             Self::Exhaustive => "exhaustive",
             Self::Errors => "errors",
             Self::Damage => "damage",
+            Self::RecordsModel => "records-model",
+            Self::RecordsKills => "records-kills",
+            Self::RecordsPower => "records-power",
+            Self::RecordsErrors => "records-errors",
+            Self::RecordsDamage => "records-damage",
         }
     }
 
@@ -60,18 +80,18 @@ impl Harness {
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Model => "operations, each on every engine",
-            Self::Kills => "processes killed",
-            Self::Power | Self::Exhaustive => "images of a disk recovered",
-            Self::Errors => "lives with a failing disk",
-            Self::Damage => "damaged files read",
+            Self::Model | Self::RecordsModel => "operations, each on every engine",
+            Self::Kills | Self::RecordsKills => "processes killed",
+            Self::Power | Self::Exhaustive | Self::RecordsPower => "images of a disk recovered",
+            Self::Errors | Self::RecordsErrors => "lives with a failing disk",
+            Self::Damage | Self::RecordsDamage => "damaged files read",
         }
     }
 
     /// Runs the cases of one seed, with a bug planted or without.
     ///
-    /// The harness [`Kills`](Self::Kills) starts `child`, which is to call [`kills::child`] and
-    /// nothing else.
+    /// The harnesses [`Kills`](Self::Kills) and [`RecordsKills`](Self::RecordsKills) start `child`,
+    /// which is to call [`kills::child`] and [`records::kills::child`], and nothing else.
     ///
     /// # Errors
     /// Fails with the promise that was broken.
@@ -88,6 +108,11 @@ impl Harness {
             Self::Exhaustive => exhaustive::run(seed, plant),
             Self::Errors => errors::run(seed, plant),
             Self::Damage => damage::run(seed, plant),
+            Self::RecordsModel => records::model::run(seed, plant),
+            Self::RecordsKills => records::kills::run(seed, plant, child),
+            Self::RecordsPower => records::power::run(seed, plant),
+            Self::RecordsErrors => records::errors::run(seed, plant),
+            Self::RecordsDamage => records::damage::run(seed, plant),
         }
     }
 }

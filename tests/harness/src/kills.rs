@@ -156,7 +156,7 @@ fn commit<B: Backend>(
     txn.commit()
 }
 
-fn acknowledge(stamp: u64) {
+pub(crate) fn acknowledge(stamp: u64) {
     say(&format!("durable {stamp}"));
 }
 
@@ -271,15 +271,15 @@ fn micros(duration: Duration) -> u64 {
 
 /// What a child said before it was killed.
 #[derive(Default)]
-struct Said {
+pub(crate) struct Said {
     /// The last commit that it acknowledged; 0 for the store itself.
-    durable: Option<u64>,
+    pub(crate) durable: Option<u64>,
     /// What it was in, other than commits.
     work: Option<&'static str>,
 }
 
 /// Starts a child, and kills it after some time.
-fn kill(mut command: Command, life: Duration) -> io::Result<Said> {
+pub(crate) fn kill(mut command: Command, life: Duration) -> io::Result<Said> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.stderr(Stdio::null()).spawn()?;
     thread::sleep(life);

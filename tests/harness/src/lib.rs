@@ -21,6 +21,7 @@ mod outcome;
 mod plant;
 mod planted;
 pub mod power;
+pub mod records;
 
 pub use harness::Harness;
 pub use outcome::{Tally, Violation, guarded};

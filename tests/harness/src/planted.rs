@@ -16,7 +16,7 @@ use netabase_store::{
     },
 };
 
-use crate::plant::Plant;
+use crate::{plant::Plant, records::rows};
 
 /// One look-up in so many misses, where not all do.
 const MISS_ONE_IN: u64 = 11;
@@ -72,7 +72,9 @@ impl<B: Backend> Planted<B> {
         }
         for (table, edits) in &mut edits.tables {
             let name = tables.name(*table);
-            if !name.starts_with("__") {
+            if name == rows::TABLE {
+                *edits = Arc::new(rows::distort(self.plant, edits, || self.is_turn()));
+            } else if !name.starts_with("__") {
                 *edits = Arc::new(self.distort_table(name.contains('/'), edits));
             }
         }
@@ -130,6 +132,12 @@ impl<B: Backend> Planted<B> {
             let later = edits.tables.split_off(&middle.unwrap_or(TableId(0)));
             self.inner.apply(tables, edits, sync)?;
             return self.inner.apply(tables, WriteSet { tables: later }, sync);
+        }
+        if self.has(Plant::BatchInTwo)
+            && let Some(later) = rows::second_half(tables, &mut edits)
+        {
+            self.inner.apply(tables, edits, sync)?;
+            return self.inner.apply(tables, later, sync);
         }
         self.inner.apply(tables, edits, sync)
     }

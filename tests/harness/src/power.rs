@@ -185,7 +185,7 @@ impl Trial<'_> {
 }
 
 /// Whether an error says that a file is no store, or not a whole one.
-fn is_refusal(error: &netabase_store::NetabaseError) -> bool {
+pub(crate) fn is_refusal(error: &netabase_store::NetabaseError) -> bool {
     use netabase_store::{NetabaseError, StoreError};
     match error {
         NetabaseError::Redb(_) => true,

@@ -1,6 +1,6 @@
 //! Every planted bug is found by every harness that is to find it.
 
-use netabase_harness::{Harness, Plant, disk::FaultKind, errors};
+use netabase_harness::{Harness, Plant, disk::FaultKind, errors, records};
 
 use super::slices::child;
 
@@ -9,15 +9,20 @@ const SEEDS_MAX: u64 = 40;
 
 /// Returns whether some seed of the harness shows the bug.
 fn is_found(harness: Harness, plant: Plant) -> bool {
-    if harness == Harness::Errors {
+    if matches!(harness, Harness::Errors | Harness::RecordsErrors) {
         // A whole seed is ten sweeps, of which one finds it.
         let kind = match plant {
             Plant::FailedSyncHidden | Plant::ShortWriteHidden => FaultKind::Short,
             _ => FaultKind::Broken,
         };
         let lasts = plant == Plant::FailedSyncHidden;
+        let sweep = if harness == Harness::Errors {
+            errors::sweep
+        } else {
+            records::errors::sweep
+        };
         let mut seeds = 0..SEEDS_MAX;
-        return seeds.any(|seed| errors::sweep(seed, kind, lasts, Some(plant)).is_err());
+        return seeds.any(|seed| sweep(seed, kind, lasts, Some(plant)).is_err());
     }
     let mut seeds = 0..SEEDS_MAX;
     seeds.any(|seed| harness.run(seed, Some(plant), &child).is_err())
@@ -60,6 +65,31 @@ fn failing_disks_find_their_bugs() {
 #[test]
 fn damage_finds_its_bugs() {
     assert_all_found(Harness::Damage);
+}
+
+#[test]
+fn random_use_of_record_stores_finds_its_bugs() {
+    assert_all_found(Harness::RecordsModel);
+}
+
+#[test]
+fn kills_of_record_stores_find_their_bugs() {
+    assert_all_found(Harness::RecordsKills);
+}
+
+#[test]
+fn power_lost_under_record_stores_finds_its_bugs() {
+    assert_all_found(Harness::RecordsPower);
+}
+
+#[test]
+fn failing_disks_under_record_stores_find_their_bugs() {
+    assert_all_found(Harness::RecordsErrors);
+}
+
+#[test]
+fn damage_to_record_stores_finds_its_bugs() {
+    assert_all_found(Harness::RecordsDamage);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use netabase_harness::{Harness, Tally, disk::FaultKind, errors, exhaustive, kills};
+use netabase_harness::{Harness, Tally, disk::FaultKind, errors, exhaustive, kills, records};
 use netabase_tests::cases;
 
 /// Starts this file again as the child that is killed.
@@ -19,6 +19,7 @@ pub(crate) fn child() -> Command {
 #[test]
 fn a_child_writes_until_it_is_killed() {
     kills::child().expect("the store takes what is written");
+    records::kills::child().expect("the record store takes what is written");
 }
 
 /// Runs seeds from 0 on.
@@ -72,6 +73,44 @@ fn every_failing_call_of_a_disk_is_told_and_loses_nothing() {
 #[test]
 fn damaged_files_give_right_answers_or_typed_errors() {
     let tally = run(Harness::Damage, 4);
+    assert!(tally.also.contains_key("told"), "{tally:?}");
+    assert!(tally.also.contains_key("read"), "{tally:?}");
+}
+
+#[test]
+fn record_stores_agree_with_their_rules_on_random_use() {
+    let tally = run(Harness::RecordsModel, 10);
+    assert!(tally.cases > 500, "{tally:?}");
+    let strict = tally.also.get("also on libp2p's own");
+    assert!(strict.is_some_and(|count| *count > 0), "{tally:?}");
+}
+
+#[test]
+fn killed_record_stores_lose_nothing_that_was_acknowledged() {
+    let tally = run(Harness::RecordsKills, 3);
+    assert!(tally.cases > records::kills::KILLS, "{tally:?}");
+}
+
+#[test]
+fn lost_power_takes_nothing_from_a_record_store_that_was_acknowledged() {
+    let tally = run(Harness::RecordsPower, 16);
+    assert!(tally.also.contains_key("failed again"), "{tally:?}");
+    assert!(tally.also.contains_key("indexes checked"), "{tally:?}");
+}
+
+#[test]
+fn every_failing_call_under_a_record_store_is_told_and_loses_nothing() {
+    let mut all = Tally::default();
+    for (seed, kind) in (0..cases(4)).zip(FaultKind::ALL.into_iter().cycle()) {
+        let swept = records::errors::sweep(seed, kind, seed.is_multiple_of(2), None);
+        all.add(&swept.unwrap_or_else(|violation| panic!("{violation}")));
+    }
+    assert!(all.also.contains_key("seen"), "{all:?}");
+}
+
+#[test]
+fn damaged_record_stores_give_what_was_stored_or_count_what_is_not() {
+    let tally = run(Harness::RecordsDamage, 4);
     assert!(tally.also.contains_key("told"), "{tally:?}");
     assert!(tally.also.contains_key("read"), "{tally:?}");
 }
