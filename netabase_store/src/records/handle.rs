@@ -119,7 +119,8 @@ impl<B: Backend> KadStore<B> {
     ///
     /// # Errors
     /// Refuses values that are too large, and records of others when the limits of the configuration
-    /// are reached: after what has expired went, and what is farther from this node than the record.
+    /// are reached: after what has expired went, and where what is farther from this node than the
+    /// record would not make room. Of that nothing goes for a record that is refused.
     /// Refuses everything while too much waits for the disk, and after the disk has failed;
     /// `MaxRecords` says all of this.
     pub fn put_from(&self, source: Option<PeerId>, record: Record) -> store::Result<()> {
@@ -177,7 +178,7 @@ impl<B: Backend> KadStore<B> {
         core.change(|state| state.remove_provider(key, provider, core));
     }
 
-    /// Returns the provider records of this node, reading one at a time.
+    /// Returns the provider records of this node that have not expired, reading one at a time.
     #[must_use]
     pub fn iter_provided(&self) -> Provided<B> {
         Provided::new(&self.shared)

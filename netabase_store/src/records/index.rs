@@ -167,11 +167,34 @@ impl Index {
         !self.others.expiring.order.is_empty() || !self.own.expiring.order.is_empty()
     }
 
-    /// Returns the row of others that is farthest from this node.
-    pub(super) fn farthest(&self) -> Option<(Place, Meta)> {
-        let place = self.others.order.last()?;
-        let meta = self.others.rows.get(&place)?;
-        Some((place, *meta))
+    /// Returns the rows of others that have to go until `is_enough` of how many rows and bytes went:
+    /// the farthest from this node, and none that is not farther than `than`. Returns `None` where
+    /// they are not enough, or would be more than `max`.
+    pub(super) fn farthest(
+        &self,
+        than: Place,
+        max: usize,
+        is_enough: impl Fn(usize, u64) -> bool,
+    ) -> Option<Vec<Place>> {
+        let (mut gone, mut bytes) = (Vec::<Place>::new(), 0);
+        while !is_enough(gone.len(), bytes) {
+            let next = match gone.last() {
+                None => self.others.order.last(),
+                Some(at) => self.others.order.before(*at),
+            };
+            let next = next.filter(|at| *at > than && gone.len() < max)?;
+            bytes += u64::from(self.others.rows.get(&next)?.bytes);
+            gone.push(next);
+        }
+        Some(gone)
+    }
+
+    /// Has a row looked at again for what has expired, at a later time.
+    pub(super) fn postpone(&mut self, at: Place, until: Unix) {
+        if let Some((mut meta, owner)) = self.get(at) {
+            meta.expires = seconds(until).max(1);
+            self.insert(at, meta, owner);
+        }
     }
 
     /// Returns the nearest row that is not nearer than `from`, of either pool.

@@ -61,7 +61,7 @@ impl<B: Backend> Iterator for Records<B> {
     }
 }
 
-/// The provider records of the node itself.
+/// The provider records of the node itself that have not expired.
 pub struct Provided<B: Backend> {
     shared: Arc<Shared<B>>,
     next: Option<Place>,
@@ -91,6 +91,7 @@ impl<B: Backend> Provided<B> {
             Ok(decoded) => {
                 let mut providers = decoded.providers.into_iter();
                 let own = providers.find(|provider| provider.peer == core.local);
+                let own = own.filter(|own| core.lock().state.is_shown(own.expires));
                 let key = RecordKey::new(&decoded.key);
                 Some(own.map(|provider| provider.into_record(&key, &core.anchor)))
             }

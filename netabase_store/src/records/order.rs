@@ -75,6 +75,13 @@ impl Order {
         block.iter().max().copied()
     }
 
+    /// Returns the farthest place before `at`.
+    pub(super) fn before(&self, at: Place) -> Option<Place> {
+        let mut blocks = self.blocks.range(..at).rev();
+        let last = |block: &Vec<Place>| block.iter().filter(|place| **place < at).max().copied();
+        blocks.find_map(|(_, block)| last(block))
+    }
+
     /// Returns the nearest place that is not before `from`.
     pub(super) fn at_or_after(&self, from: Place) -> Option<Place> {
         let block = self.blocks.range(..=from).next_back();
@@ -146,6 +153,7 @@ mod tests {
                 }
                 prop_assert_eq!(order.last(), model.last().copied());
                 prop_assert_eq!(order.at_or_after(at), model.range(at..).next().copied());
+                prop_assert_eq!(order.before(at), model.range(..at).next_back().copied());
                 let behind = at.next().expect("there are many");
                 prop_assert_eq!(order.at_or_after(behind), model.range(behind..).next().copied());
             }

@@ -199,3 +199,6 @@ pub(super) enum Found {
     /// On disk, unless it changes: the count of changes was this.
     OnDisk(RowKey, u64),
 }
+
+#[cfg(test)]
+mod tests;

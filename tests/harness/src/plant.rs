@@ -101,11 +101,11 @@ plants! {
     /// A table's edits go to its neighbour.
     TableMixedUp by Model;
     /// A snapshot is that of the commit before.
-    StaleSnapshot by Model RecordsModel;
+    StaleSnapshot by Model;
     /// A snapshot shows commits that came after it.
     MovingSnapshot by Model;
     /// A walk leaves out the first row.
-    FirstRowSkipped by Model RecordsModel;
+    FirstRowSkipped by Model;
     /// A walk leaves out the last row.
     LastRowSkipped by Model;
     /// A walk from the back goes forward.

@@ -1,5 +1,7 @@
 //! Bugs that these tests found in the record store, each under what holds now.
 
+use std::time::Duration;
+
 use libp2p_kad::store::RecordStore as _;
 use netabase_store::{
     backends::{
@@ -8,7 +10,9 @@ use netabase_store::{
     },
     records::{KadStore, RecordStoreConfig},
 };
-use record_store_tests::{Home, Note, OK, key, local, peer, provider, record, said, wait_for};
+use record_store_tests::{
+    Home, Note, OK, distance, key, local, peer, provided, provider, record, said, timed, wait_for,
+};
 
 use super::damage;
 
@@ -107,4 +111,84 @@ fn longer_addresses_of_known_providers_count_towards_the_limit_in_bytes() {
     // With eight addresses a row has about 190 bytes.
     assert!(long.count() <= 64);
     assert!(records.health().provided_keys < 100);
+}
+
+#[test]
+fn an_own_provider_record_that_has_expired_is_not_given_and_not_announced_again() {
+    let (config, clock) = timed();
+    let mut home = Home::<RedbBackend>::new();
+    let mut records = home.records(local(), &config);
+    let mut own = provider(1, local(), 1);
+    own.expires = Some(records.clock().now() + Duration::from_secs(10));
+    assert_eq!(said(records.add_provider(own)), OK);
+    assert_eq!(said(records.add_provider(provider(1, peer(1), 1))), OK);
+    assert_eq!(provided(&records).len(), 1);
+    clock.advance(Duration::from_secs(12));
+    assert_eq!(provided(&records), [], "it is not taken out yet");
+    assert_eq!(records.collect_expired(10), 1);
+    assert_eq!(records.health().announcements, 0);
+    // An announcement that had stayed would have added it again.
+    drop(records);
+    home.reopen();
+    let records = home.records(local(), &config);
+    assert_eq!(provided(&records), []);
+    let others: Vec<_> = records.providers_of(&key(1));
+    assert_eq!(others.len(), 1);
+    assert_eq!(others[0].provider, peer(1));
+}
+
+#[test]
+fn an_expired_provider_record_of_this_node_makes_no_room_for_one_more_of_others() {
+    let (mut config, clock) = timed();
+    config.max_providers_per_key = 2;
+    let home = Home::<MemoryBackend>::new();
+    let mut records = home.records(local(), &config);
+    let mut own = provider(1, local(), 0);
+    own.expires = Some(records.clock().now() + Duration::from_secs(10));
+    assert_eq!(said(records.add_provider(own)), OK);
+    for of in 1..=2 {
+        assert_eq!(said(records.add_provider(provider(1, peer(of), 0))), OK);
+    }
+    clock.advance(Duration::from_secs(11));
+    assert_eq!(said(records.add_provider(provider(1, peer(3), 0))), OK);
+    let found: Vec<_> = records.providers(&key(1));
+    let found: Vec<_> = found.into_iter().map(|of| of.provider).collect();
+    assert_eq!(found, [peer(1), peer(2)]);
+}
+
+#[test]
+fn what_is_refused_puts_nothing_out() {
+    let mut numbers: Vec<_> = (0..30).collect();
+    numbers.sort_by_key(|number| distance(&key(*number), &local()));
+    let (near, far) = numbers.split_at(15);
+    let mut config = RecordStoreConfig::default();
+    config.max_record_bytes = 12_000;
+    config.max_provider_bytes = 1_270;
+    let home = Home::<MemoryBackend>::new();
+    let mut records = home.records(local(), &config);
+    for number in near {
+        assert_eq!(said(records.put(record(*number, peer(1), 600))), OK);
+        assert_eq!(
+            said(records.add_provider(provider(*number, peer(1), 0))),
+            OK
+        );
+    }
+    for number in &far[1..3] {
+        assert_eq!(said(records.put(record(*number, peer(1), 20))), OK);
+        assert_eq!(
+            said(records.add_provider(provider(*number, peer(1), 0))),
+            OK
+        );
+    }
+    let before = records.health();
+    // All that is farther than this one would not be enough.
+    let large = record(far[0], peer(2), 9_000);
+    assert_eq!(said(records.put(large)), "max records");
+    let large = provider(far[0], peer(2), 8);
+    assert_eq!(said(records.add_provider(large)), "max provided keys");
+    let after = records.health();
+    assert_eq!(after.metrics.refused_full, 2);
+    assert_eq!(after.metrics.evicted, 0);
+    assert_eq!(after.records, before.records);
+    assert_eq!(after.provided_keys, before.provided_keys);
 }

@@ -26,9 +26,19 @@ fn check(index: &Index, model: &Model) -> Result<(), TestCaseError> {
         .map(|(_, (bytes, ..))| u64::from(*bytes))
         .sum::<u64>();
     prop_assert_eq!(index.others_bytes(), bytes);
-    prop_assert_eq!(
-        index.farthest().map(|(at, _)| at),
-        others().next_back().map(|(at, _)| *at)
+    for (than, max, count) in [(Place::FIRST, 3, 2), (at(7), 64, 4)] {
+        let farther = others().rev().filter(|(at, _)| **at > than);
+        let right: Vec<_> = farther.map(|(at, _)| *at).take(count).collect();
+        let found = index.farthest(than, max, |rows, _| rows >= count);
+        prop_assert_eq!(found, Some(right).filter(|right| right.len() == count));
+    }
+    let all = index.farthest(Place::FIRST, 64, |_, gone| gone >= bytes);
+    let enough = all.iter().flatten().filter_map(|at| model.get(at));
+    prop_assert_eq!(enough.map(|row| u64::from(row.0)).sum::<u64>(), bytes);
+    prop_assert!(
+        index
+            .farthest(Place::FIRST, 3, |rows, _| rows > 3)
+            .is_none()
     );
     for second in [0_u8, 100, 255] {
         let now = u64::from(second) * NANOS;

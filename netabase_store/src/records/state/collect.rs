@@ -3,7 +3,13 @@
 use libp2p_kad::RecordKey;
 
 use super::{Disk, State};
-use crate::records::row::{Place, ProvidersRow};
+use crate::records::{
+    clock::Unix,
+    row::{Place, Provider, ProvidersRow, Tag},
+};
+
+/// After how many nanoseconds a row is looked at again that the engine could not read: a minute.
+const READ_AGAIN: Unix = 60_000_000_000;
 
 impl State {
     /// Takes out up to `limit` rows of others that have expired, and returns how many it looked at;
@@ -34,20 +40,26 @@ impl State {
 
     /// Takes out the providers of a key that have expired.
     pub(super) fn collect_providers(&mut self, at: Place, disk: &dyn Disk) {
-        let row = self.providers_row(at);
-        let Ok(Some(bytes)) = self.row(row, disk) else {
-            // Unreadable: it is of no use to anybody, and must not be looked at for ever.
-            self.read_failed();
-            self.drop_providers(at);
-            return;
+        let (row, now) = (self.providers_row(at), self.now());
+        let bytes = match self.row(row, disk) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return self.drop_providers(at),
+            Err(_) => {
+                // There may be others in it, who live; it must not be looked at all the time.
+                self.read_failed();
+                return self.providers.postpone(at, now.saturating_add(READ_AGAIN));
+            }
         };
         let decoded = match ProvidersRow::decode(row, &bytes) {
             Ok(decoded) => decoded,
             Err(why) => return self.set_aside(row, None, disk, why),
         };
-        let now = self.now();
         let mut providers = decoded.providers;
         let before = providers.len();
+        let is_own_gone = |of: &Provider| of.peer == self.local && of.is_expired(now);
+        if providers.iter().any(is_own_gone) {
+            self.withdraw(Tag::Providers, at);
+        }
         providers.retain(|provider| !provider.is_expired(now));
         self.metrics.collected += u64::try_from(before - providers.len()).unwrap_or(u64::MAX);
         let key = RecordKey::new(&decoded.key);

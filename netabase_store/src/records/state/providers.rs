@@ -7,7 +7,7 @@ use libp2p_kad::{ProviderRecord, RecordKey, store};
 use super::{Disk, State};
 use crate::records::{
     clock::Unix,
-    index::{Meta, Owner, Who},
+    index::{Index, Meta, Owner, Who},
     row::{Place, Provider, ProvidersRow, Tag},
 };
 
@@ -135,7 +135,9 @@ impl State {
         if new.peer == self.local || others(providers) < max {
             return true;
         }
-        match providers.iter().position(|old| old.is_expired(now)) {
+        // This node's own takes nobody's place.
+        let is_gone = |old: &Provider| old.peer != self.local && old.is_expired(now);
+        match providers.iter().position(is_gone) {
             Some(expired) => {
                 drop(providers.remove(expired));
                 self.metrics.collected += 1;
@@ -175,7 +177,7 @@ impl State {
         self.make_room_for_provider(at, is_known, new.row_bytes(), disk)
     }
 
-    /// Takes out what has expired and what is far, until a key can have so many bytes more, or
+    /// Takes out what has expired, and then what is far, until a key can have so many bytes more, or
     /// refuses that.
     fn make_room_for_provider(
         &mut self,
@@ -187,41 +189,39 @@ impl State {
         if self.config.strict {
             return Ok(());
         }
-        let max_keys = self.config.max_provided_keys;
         let more = u64::try_from(more).unwrap_or(u64::MAX);
+        let is_new = usize::from(!is_known);
+        let max_keys = self.config.max_provided_keys;
+        let max_bytes = self.config.max_provider_bytes;
+        let fits = |keys: &Index, gone: usize, bytes: u64| {
+            let count = keys.others_len() + is_new - gone;
+            let bytes = (keys.others_bytes() - bytes).saturating_add(more);
+            count <= max_keys && bytes <= max_bytes
+        };
         for _ in 0..EVICTIONS_MAX {
-            let keys = self.providers.others_len() + usize::from(!is_known);
-            let bytes = self.providers.others_bytes().saturating_add(more);
-            if keys <= max_keys && bytes <= self.config.max_provider_bytes {
-                return Ok(());
-            }
-            if !self.evict_providers(at, disk) {
-                break;
+            let expired = self.providers.first_expired_of_others(self.now());
+            match expired.filter(|expired| *expired != at) {
+                Some(expired) if !fits(&self.providers, 0, 0) => {
+                    self.collect_providers(expired, disk);
+                }
+                _ => break,
             }
         }
-        self.refuse_provider()
+        let is_enough = |gone, bytes| fits(&self.providers, gone, bytes);
+        // Nothing goes for a provider that is refused.
+        let Some(farthest) = self.providers.farthest(at, EVICTIONS_MAX, is_enough) else {
+            return self.refuse_provider();
+        };
+        for at in farthest {
+            self.metrics.evicted += 1;
+            self.drop_providers(at);
+        }
+        Ok(())
     }
 
     fn refuse_provider(&mut self) -> store::Result<()> {
         self.metrics.refused_full += 1;
         Err(store::Error::MaxProvidedKeys)
-    }
-
-    /// Takes out what has expired of a key of others, or a key that is farther away than `than`;
-    /// returns whether there was one.
-    fn evict_providers(&mut self, than: Place, disk: &dyn Disk) -> bool {
-        let expired = self.providers.first_expired_of_others(self.now());
-        if let Some(at) = expired.filter(|at| *at != than) {
-            self.collect_providers(at, disk);
-            return true;
-        }
-        let farthest = self.providers.farthest().map(|(place, _)| place);
-        let Some(at) = farthest.filter(|place| *place > than) else {
-            return false;
-        };
-        self.metrics.evicted += 1;
-        self.drop_providers(at);
-        true
     }
 
     /// Returns the providers of a key as their row has them.

@@ -6,7 +6,7 @@ use libp2p_kad::{Record, RecordKey, store};
 use super::{Busy, Disk, Found, State};
 use crate::records::{
     clock::Unix,
-    index::{Meta, Owner, Peers, Who},
+    index::{Index, Meta, Owner, Peers, Who},
     overlay::Edit,
     row::{Place, RecordRow, RowKey, Tag},
 };
@@ -147,17 +147,34 @@ impl State {
             return self.refuse_record();
         }
         let held = before.map_or(0, |before| u64::from(before.bytes));
+        let is_new = usize::from(before.is_none());
+        let (max_rows, max_bytes) = (self.config.max_records, self.config.max_record_bytes);
+        let more = u64::from(meta.bytes);
+        let fits = |records: &Index, rows: usize, bytes: u64| {
+            let rows = records.others_len() + is_new - rows;
+            let bytes = records.others_bytes() - held + more - bytes;
+            rows <= max_rows && bytes <= max_bytes
+        };
         for _ in 0..EVICTIONS_MAX {
-            let rows = self.records.others_len() + usize::from(before.is_none());
-            let bytes = self.records.others_bytes() - held + u64::from(meta.bytes);
-            if rows <= self.config.max_records && bytes <= self.config.max_record_bytes {
-                return Ok(());
-            }
-            if !self.evict_record(at) {
-                break;
+            let expired = self.records.first_expired_of_others(self.now());
+            match expired.filter(|expired| *expired != at) {
+                Some(expired) if !fits(&self.records, 0, 0) => {
+                    self.metrics.collected += 1;
+                    self.drop_record(expired);
+                }
+                _ => break,
             }
         }
-        self.refuse_record()
+        let is_enough = |rows, bytes| fits(&self.records, rows, bytes);
+        // Nothing goes for a record that is refused.
+        let Some(farthest) = self.records.farthest(at, EVICTIONS_MAX, is_enough) else {
+            return self.refuse_record();
+        };
+        for at in farthest {
+            self.metrics.evicted += 1;
+            self.drop_record(at);
+        }
+        Ok(())
     }
 
     fn refuse_record(&mut self) -> store::Result<()> {
@@ -189,26 +206,6 @@ impl State {
             source,
             config.max_records_per_source,
         )
-    }
-
-    /// Takes out an expired record, or one that is farther away than `than`; returns whether there
-    /// was one.
-    fn evict_record(&mut self, than: Place) -> bool {
-        let expired = self.records.first_expired_of_others(self.now());
-        let farthest = || {
-            let (place, _) = self.records.farthest()?;
-            (place > than).then_some(place)
-        };
-        let Some(at) = expired.filter(|at| *at != than).or_else(farthest) else {
-            return false;
-        };
-        if expired == Some(at) {
-            self.metrics.collected += 1;
-        } else {
-            self.metrics.evicted += 1;
-        }
-        self.drop_record(at);
-        true
     }
 
     /// Removes a record, if it is there.

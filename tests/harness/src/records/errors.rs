@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The most steps of a scenario.
-const STEPS_MAX: usize = 12;
+const STEPS_MAX: usize = 8;
 
 type OnDisk = Subject<Planted<netabase_store::backends::redb::RedbBackend>>;
 

@@ -7,7 +7,7 @@ use std::{
 
 use libp2p_kad::{ProviderRecord, Record};
 use netabase_store::{
-    Backend, NetabaseError, Result, Store,
+    Backend, NetabaseError, Result,
     records::{Clock as _, RecordDurability},
 };
 use netabase_tests::Random;
@@ -19,7 +19,7 @@ use super::{
     subject::Subject,
     world::{Time, World},
 };
-use crate::{disk::Progress, ledger::LedgerDefinition, plant::Plant};
+use crate::disk::Progress;
 
 /// How many keys there are, more than fit.
 pub(crate) const KEYS: u64 = 12;

@@ -204,7 +204,8 @@ impl Trial<'_> {
             expires: None,
         };
         let put = Change::Put(None, own);
-        let mut next = rules.clone();
+        let world = self.world.wide(QUOTA);
+        let mut next = rules.within(world, self.time.now());
         next.apply(&put, self.time.now());
         disk.note(Operation::Mark(Progress::default()));
         let said = subject.apply(&put);

@@ -79,7 +79,7 @@ fn damaged_files_give_right_answers_or_typed_errors() {
 
 #[test]
 fn record_stores_agree_with_their_rules_on_random_use() {
-    let tally = run(Harness::RecordsModel, 10);
+    let tally = run(Harness::RecordsModel, 8);
     assert!(tally.cases > 500, "{tally:?}");
     let strict = tally.also.get("also on libp2p's own");
     assert!(strict.is_some_and(|count| *count > 0), "{tally:?}");
@@ -93,7 +93,7 @@ fn killed_record_stores_lose_nothing_that_was_acknowledged() {
 
 #[test]
 fn lost_power_takes_nothing_from_a_record_store_that_was_acknowledged() {
-    let tally = run(Harness::RecordsPower, 16);
+    let tally = run(Harness::RecordsPower, 8);
     assert!(tally.also.contains_key("failed again"), "{tally:?}");
     assert!(tally.also.contains_key("indexes checked"), "{tally:?}");
 }
@@ -101,7 +101,7 @@ fn lost_power_takes_nothing_from_a_record_store_that_was_acknowledged() {
 #[test]
 fn every_failing_call_under_a_record_store_is_told_and_loses_nothing() {
     let mut all = Tally::default();
-    for (seed, kind) in (0..cases(4)).zip(FaultKind::ALL.into_iter().cycle()) {
+    for (seed, kind) in (0..cases(3)).zip(FaultKind::ALL.into_iter().cycle()) {
         let swept = records::errors::sweep(seed, kind, seed.is_multiple_of(2), None);
         all.add(&swept.unwrap_or_else(|violation| panic!("{violation}")));
     }
@@ -110,7 +110,7 @@ fn every_failing_call_under_a_record_store_is_told_and_loses_nothing() {
 
 #[test]
 fn damaged_record_stores_give_what_was_stored_or_count_what_is_not() {
-    let tally = run(Harness::RecordsDamage, 4);
+    let tally = run(Harness::RecordsDamage, 2);
     assert!(tally.also.contains_key("told"), "{tally:?}");
     assert!(tally.also.contains_key("read"), "{tally:?}");
 }
