@@ -6,7 +6,7 @@ use crate::{
     damage, errors, exhaustive, kills, model,
     outcome::{Tally, Violation},
     plant::Plant,
-    power, records,
+    power,
 };
 
 /// A way to try to break a store.
@@ -91,7 +91,8 @@ impl Harness {
     /// Runs the cases of one seed, with a bug planted or without.
     ///
     /// The harnesses [`Kills`](Self::Kills) and [`RecordsKills`](Self::RecordsKills) start `child`,
-    /// which is to call [`kills::child`] and [`records::kills::child`], and nothing else.
+    /// which is to call [`kills::child`] and `records::kills::child`, and nothing else. The harnesses of the record store
+    /// need the feature `records`.
     ///
     /// # Errors
     /// Fails with the promise that was broken.
@@ -108,11 +109,36 @@ impl Harness {
             Self::Exhaustive => exhaustive::run(seed, plant),
             Self::Errors => errors::run(seed, plant),
             Self::Damage => damage::run(seed, plant),
-            Self::RecordsModel => records::model::run(seed, plant),
-            Self::RecordsKills => records::kills::run(seed, plant, child),
-            Self::RecordsPower => records::power::run(seed, plant),
-            Self::RecordsErrors => records::errors::run(seed, plant),
-            Self::RecordsDamage => records::damage::run(seed, plant),
+            Self::RecordsModel
+            | Self::RecordsKills
+            | Self::RecordsPower
+            | Self::RecordsErrors
+            | Self::RecordsDamage => self.run_on_records(seed, plant, child),
         }
+    }
+
+    #[cfg(feature = "records")]
+    fn run_on_records(
+        self,
+        seed: u64,
+        plant: Option<Plant>,
+        child: &dyn Fn() -> Command,
+    ) -> Result<Tally, Violation> {
+        crate::records::run(self, seed, plant, child)
+    }
+
+    #[cfg(not(feature = "records"))]
+    fn run_on_records(
+        self,
+        seed: u64,
+        _: Option<Plant>,
+        _: &dyn Fn() -> Command,
+    ) -> Result<Tally, Violation> {
+        Err(Violation {
+            harness: self,
+            seed,
+            what: "the harnesses of the record store need the feature `records`".to_owned(),
+            steps: Vec::new(),
+        })
     }
 }

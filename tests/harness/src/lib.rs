@@ -21,6 +21,7 @@ mod outcome;
 mod plant;
 mod planted;
 pub mod power;
+#[cfg(feature = "records")]
 pub mod records;
 
 pub use harness::Harness;

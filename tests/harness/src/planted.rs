@@ -1,5 +1,7 @@
 //! An engine around an engine, with a bug planted or without.
 
+mod rows;
+
 use std::{
     ops::Bound,
     sync::{
@@ -16,7 +18,7 @@ use netabase_store::{
     },
 };
 
-use crate::{plant::Plant, records::rows};
+use crate::plant::Plant;
 
 /// One look-up in so many misses, where not all do.
 const MISS_ONE_IN: u64 = 11;

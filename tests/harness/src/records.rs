@@ -11,7 +11,30 @@ pub mod kills;
 mod life;
 pub mod model;
 pub mod power;
-pub(crate) mod rows;
 mod rules;
 mod subject;
 mod world;
+
+use std::process::Command;
+
+use crate::{
+    harness::Harness,
+    outcome::{Tally, Violation},
+    plant::Plant,
+};
+
+/// Runs the cases of one seed of a harness of the record store.
+pub(crate) fn run(
+    harness: Harness,
+    seed: u64,
+    plant: Option<Plant>,
+    child: &dyn Fn() -> Command,
+) -> Result<Tally, Violation> {
+    match harness {
+        Harness::RecordsKills => kills::run(seed, plant, child),
+        Harness::RecordsPower => power::run(seed, plant),
+        Harness::RecordsErrors => errors::run(seed, plant),
+        Harness::RecordsDamage => damage::run(seed, plant),
+        _ => model::run(seed, plant),
+    }
+}
