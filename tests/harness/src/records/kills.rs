@@ -209,7 +209,8 @@ fn kill_all<B: OpenBackend>(
         command.env(PLANT_VARIABLE, plant.map_or("", Plant::name));
         command.env(SEED_VARIABLE, seed.to_string());
         command.env(FIRST_VARIABLE, (known.stamp + 1).to_string());
-        let acknowledged = kill(command, life).map_err(|error| format!("a child: {error}"))?;
+        let said = kill(command, life).map_err(|error| format!("a child: {error}"))?;
+        let acknowledged = said.durable;
         known.is_made |= acknowledged.is_some();
         tally.cases += 1;
         let (before, last) = (known.stamp, acknowledged.unwrap_or(known.stamp));
