@@ -7,6 +7,9 @@
 //! - the last 8 bytes: XXH3-64 of all bytes before, combined with that of the key seeded by the
 //!   table's name, little-endian
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
     checksum::ROW_CHECKSUM_BYTES,
     error::{EncodingDecodingError, NetabaseError, Result, StoreError},
@@ -37,18 +40,20 @@ pub(crate) fn seal(
         source,
     })?;
     let body = out.get(start..).unwrap_or_default();
-    if body.len() > VALUE_BYTES_MAX {
-        let bytes = body.len();
-        let table = table.name.clone();
-        return Err(StoreError::ValueTooLarge {
-            table,
-            bytes,
-            max: VALUE_BYTES_MAX,
-        }
-        .into());
-    }
+    refuse_larger(table, body.len())?;
     let sum = table.seed.row(key, body);
     out.extend_from_slice(&sum);
+    Ok(())
+}
+
+fn refuse_larger(table: &RowTable, bytes: usize) -> Result<(), StoreError> {
+    if bytes > VALUE_BYTES_MAX {
+        return Err(StoreError::ValueTooLarge {
+            table: table.name.clone(),
+            bytes,
+            max: VALUE_BYTES_MAX,
+        });
+    }
     Ok(())
 }
 

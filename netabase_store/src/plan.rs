@@ -1,5 +1,8 @@
 //! The plan: which rows and index entries a write changes. Pure, and the only place that knows.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
 
 use crate::{
@@ -303,56 +306,4 @@ pub(crate) fn entry_primary<'a>(
     let mut reader = KeyReader::new(key);
     split.pass(&mut reader).ok()?;
     key.get(reader.position()..)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entries(plain: &str, each: &[&str]) -> Entries {
-        let mut entries = Entries::default();
-        let encode = |text: &&str, out: &mut Vec<u8>| out.extend_from_slice(text.as_bytes());
-        entries.one(0, &plain, encode);
-        entries.each(1, each, encode);
-        entries
-    }
-
-    fn changes(old: &Entries, new: &Entries) -> Vec<String> {
-        let spell =
-            |sign, index, value: &[u8]| format!("{sign}{index}:{}", String::from_utf8_lossy(value));
-        let changes = Changes::new(old, new).map(|change| match change {
-            Change::Removed(index, value) => spell('-', index, value),
-            Change::Added(index, value) => spell('+', index, value),
-        });
-        changes.collect()
-    }
-
-    #[test]
-    fn only_what_differs_is_a_change() {
-        let base = entries("n", &["a", "b"]);
-        let cases = [
-            (entries("n", &["a", "b"]), vec![]),
-            (entries("n", &["b", "a", "a"]), vec![]),
-            (entries("m", &["a", "b"]), vec!["+0:m", "-0:n"]),
-            (entries("n", &["a"]), vec!["-1:b"]),
-            (entries("n", &["a", "b", "c"]), vec!["+1:c"]),
-            (
-                entries("o", &["c"]),
-                vec!["-0:n", "+0:o", "-1:a", "-1:b", "+1:c"],
-            ),
-            (Entries::default(), vec!["-0:n", "-1:a", "-1:b"]),
-        ];
-        for (new, wanted) in cases {
-            assert_eq!(changes(&base, &new), wanted);
-        }
-    }
-
-    /// Sorting leaves the bytes where they are: equal marks, and equal bytes from the first mark
-    /// on, do not make equal entries.
-    #[test]
-    fn a_change_before_the_first_mark_is_seen() {
-        let old = entries("n", &["b", "a"]);
-        let new = entries("m", &["c", "a"]);
-        assert_eq!(changes(&old, &new), ["+0:m", "-0:n", "-1:b", "+1:c"]);
-    }
 }
