@@ -33,6 +33,8 @@ mod evolution;
 mod opening;
 #[path = "cross_store/permissions.rs"]
 mod permissions;
+#[path = "cross_store/raw.rs"]
+mod raw;
 #[path = "cross_store/read_only.rs"]
 mod read_only;
 #[path = "cross_store/same_bytes.rs"]

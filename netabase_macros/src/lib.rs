@@ -9,6 +9,8 @@ mod errors;
 mod expand;
 mod names;
 mod parse;
+#[cfg(test)]
+mod refusals;
 mod root;
 #[cfg(test)]
 mod snapshots;

@@ -2,13 +2,15 @@
 //!
 //! `soak` runs them for some minutes and appends a line a harness to `xtask/runs.tsv`; `report` makes
 //! the tables of `RELIABILITY.md` from that file alone; `replay` runs one seed again; `planted` shows
-//! that every planted bug is found.
+//! that every planted bug is found; `coverage` counts the lines that tests run.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a command that people run"
 )]
 
+mod coverage;
+mod lines;
 mod report;
 mod runs;
 mod soak;
@@ -60,6 +62,12 @@ enum Command {
     Planted,
     /// Makes the tables of RELIABILITY.md from the log.
     Report,
+    /// Runs the tests of four libraries with counters, and writes the sums to RELIABILITY.md.
+    Coverage {
+        /// Prints which lines no test ran.
+        #[arg(long)]
+        list: bool,
+    },
     /// Writes until it is killed.
     #[command(hide = true)]
     Child,
@@ -79,7 +87,19 @@ fn child() -> std::process::Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let done = coverage::wrap().unwrap_or_else(|| run(Arguments::parse().command));
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<bool, String> {
+    match command {
         Command::Soak {
             minutes,
             seed,
@@ -94,14 +114,7 @@ fn main() -> ExitCode {
             .and_then(|()| records::kills::child())
             .map(|()| true)
             .map_err(|error| format!("{error:?}")),
-    };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
+        Command::Coverage { list } => coverage::run(list),
     }
 }
 

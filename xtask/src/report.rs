@@ -48,11 +48,20 @@ fn goal(harness: Harness) -> (&'static str, &'static str) {
 
 /// Writes the tables into the document.
 pub(crate) fn write() -> Result<(), String> {
+    let log = runs::read()?;
+    change(|text| fill(text, &log))
+}
+
+/// Writes one table, which begins at `begin`, into the document.
+pub(crate) fn put(begin: &str, table: &str) -> Result<(), String> {
+    change(|text| between(text, begin, table))
+}
+
+fn change(make: impl FnOnce(&str) -> Result<String, String>) -> Result<(), String> {
     let path = runs::root().join("RELIABILITY.md");
     let text =
         fs::read_to_string(&path).map_err(|error| format!("read RELIABILITY.md: {error}"))?;
-    let text = fill(&text, &runs::read()?)?;
-    fs::write(&path, text).map_err(|error| format!("write RELIABILITY.md: {error}"))
+    fs::write(&path, make(&text)?).map_err(|error| format!("write RELIABILITY.md: {error}"))
 }
 
 /// Returns the document with its tables made anew.
@@ -108,7 +117,7 @@ fn planted() -> String {
 }
 
 /// Returns a number with commas between thousands.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -284,6 +284,20 @@ mod calendar {
     }
 
     #[test]
+    fn whole_seconds_and_parts_of_one_sign_are_durations() {
+        for (secs, nanos) in [(0, 0), (2, 0), (-2, 0), (0, 1), (0, -1), (2, 1), (-2, -1)] {
+            let duration = Duration::new(secs, nanos);
+            assert_eq!(decode_key(&encode_key(&duration)), Ok(duration));
+        }
+        for (secs, nanos) in [(2_i64, -1_i32), (-2, 1), (0, 1_000_000_000), (0, i32::MIN)] {
+            let parts = encode_key(&(secs, nanos));
+            let what = "duration";
+            let refused = Err(KeyError::Invalid { at: 0, what });
+            assert_eq!(decode_key::<Duration>(&parts), refused, "{secs} {nanos}");
+        }
+    }
+
+    #[test]
     fn an_offset_does_not_change_the_key() {
         let utc = OffsetDateTime::UNIX_EPOCH;
         let east = utc.to_offset(UtcOffset::from_whole_seconds(7200).unwrap());
@@ -312,6 +326,7 @@ fn the_layout_is_the_documented_one() {
         &SystemTime::UNIX_EPOCH,
         &[0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     );
+    assert_eq!(KEY_BYTES_MAX, 65_536);
 }
 
 #[test]
