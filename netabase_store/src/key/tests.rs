@@ -298,6 +298,19 @@ mod calendar {
     }
 
     #[test]
+    fn the_first_and_the_last_instant_are_keys() {
+        let far = 25 * 3600 + 59 * 60 + 59;
+        for (day, time, offset) in [
+            (Date::MIN, Time::MIDNIGHT, far),
+            (Date::MAX, Time::MAX, -far),
+        ] {
+            let offset = UtcOffset::from_whole_seconds(offset).unwrap();
+            let instant = OffsetDateTime::new_in_offset(day, time, offset);
+            assert_eq!(decode_key(&encode_key(&instant)), Ok(instant));
+        }
+    }
+
+    #[test]
     fn an_offset_does_not_change_the_key() {
         let utc = OffsetDateTime::UNIX_EPOCH;
         let east = utc.to_offset(UtcOffset::from_whole_seconds(7200).unwrap());
@@ -353,13 +366,57 @@ fn bytes_that_no_value_has_are_refused() {
     check::<(u8, Reverse<u16>)>(&[0, 0], "the key ends at byte 2, inside a 16-bit integer");
 }
 
+/// How the description names the type of a key.
+fn shape<K: NetabaseKey>() -> Shape {
+    K::key_shape(&mut Types::default())
+}
+
+#[test]
+fn the_description_names_each_type() {
+    for (found, expected) in [
+        (shape::<u8>(), Shape::Unsigned(8)),
+        (shape::<u16>(), Shape::Unsigned(16)),
+        (shape::<u128>(), Shape::Unsigned(128)),
+        (shape::<usize>(), Shape::Unsigned(64)),
+        (shape::<i8>(), Shape::Signed(8)),
+        (shape::<i64>(), Shape::Signed(64)),
+        (shape::<isize>(), Shape::Signed(64)),
+        (shape::<bool>(), Shape::Bool),
+        (shape::<char>(), Shape::Char),
+        (shape::<f32>(), Shape::Float(32)),
+        (shape::<f64>(), Shape::Float(64)),
+        (shape::<String>(), Shape::Text),
+        (shape::<Box<str>>(), Shape::Text),
+        (shape::<Vec<u8>>(), Shape::Bytes),
+        (
+            shape::<(bool, char)>(),
+            Shape::Tuple(vec![Shape::Bool, Shape::Char]),
+        ),
+        (
+            shape::<Option<bool>>(),
+            Shape::Option(Box::new(Shape::Bool)),
+        ),
+        (shape::<Duration>(), Shape::Known("duration".to_owned())),
+        (
+            shape::<SystemTime>(),
+            Shape::Known("system-time".to_owned()),
+        ),
+        #[cfg(feature = "time")]
+        (shape::<::time::Date>(), Shape::Known("date".to_owned())),
+        #[cfg(feature = "uuid")]
+        (shape::<::uuid::Uuid>(), Shape::Known("uuid".to_owned())),
+    ] {
+        assert_eq!(found, expected);
+    }
+}
+
 #[test]
 fn an_index_holds_what_is_inside_an_option() {
-    fn shape<K: NetabaseKey>() -> Shape {
-        <K::Indexed>::key_shape(&mut Types::default())
-    }
-    assert_eq!(shape::<Option<u32>>(), Shape::Unsigned(32));
-    assert_eq!(shape::<Reverse<[u8; 4]>>(), {
+    assert_eq!(
+        shape::<<Option<u32> as NetabaseKey>::Indexed>(),
+        Shape::Unsigned(32)
+    );
+    assert_eq!(shape::<<Reverse<[u8; 4]> as NetabaseKey>::Indexed>(), {
         let array = Shape::Array(Box::new(Shape::Unsigned(8)), 4);
         Shape::Reverse(Box::new(array))
     });
