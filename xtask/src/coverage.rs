@@ -207,7 +207,10 @@ impl Tools {
         let entries = fs::read_dir(folder).map_err(|error| format!("read counters: {error}"))?;
         let merged = folder.join("all.profdata");
         let mut arguments: Vec<OsString> = vec!["merge".into(), "--sparse".into()];
-        arguments.extend(entries.flatten().map(|entry| entry.path().into()));
+        for entry in entries {
+            let entry = entry.map_err(|error| format!("read counters: {error}"))?;
+            arguments.push(entry.path().into());
+        }
         arguments.extend(["-o".into(), merged.clone().into()]);
         self.run("llvm-profdata", &arguments)?;
         let mut arguments: Vec<OsString> = vec!["export".into(), "--format=lcov".into()];

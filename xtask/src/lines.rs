@@ -34,7 +34,6 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
-    #[expect(clippy::cast_precision_loss, reason = "lines are fewer than 2^52")]
     pub(crate) fn percent(self) -> f64 {
         self.run as f64 * 100.0 / self.all.max(1) as f64
     }
