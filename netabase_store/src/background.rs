@@ -2,12 +2,16 @@
 
 use std::{
     io,
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    thread::{self, JoinHandle},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
-use crate::writer::locked;
+#[cfg(test)]
+use crate::schedules::{Bug, planted};
+use crate::{
+    threads::{Condvar, JoinHandle, Mutex, spawn},
+    writer::locked,
+};
 
 /// How long a commit may wait for its sync, less the time of a sync.
 const DELAY: Duration = Duration::from_millis(250);
@@ -36,8 +40,7 @@ impl Background {
     pub(crate) fn start(sync: impl Fn() + Send + 'static) -> io::Result<Self> {
         let signal = Arc::<Signal>::default();
         let shared = Arc::clone(&signal);
-        let thread = thread::Builder::new().name("netabase-sync".to_owned());
-        let thread = thread.spawn(move || {
+        let thread = spawn("netabase-sync", move || {
             while shared.wait() {
                 sync();
             }
@@ -50,6 +53,10 @@ impl Background {
 
     /// Has a sync follow within the delay.
     pub(crate) fn wake(&self) {
+        #[cfg(test)]
+        if planted(Bug::WakeForgotten) {
+            return self.signal.changed.notify_one();
+        }
         locked(&self.signal.state).woken = true;
         self.signal.changed.notify_one();
     }
@@ -57,8 +64,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        locked(&self.signal.state).ended = true;
-        self.signal.changed.notify_one();
+        self.signal.end();
         if let Some(thread) = self.thread.take() {
             // The thread does not panic: the seam catches what an engine does.
             drop(thread.join());
@@ -67,6 +73,15 @@ impl Drop for Background {
 }
 
 impl Signal {
+    fn end(&self) {
+        locked(&self.state).ended = true;
+        #[cfg(test)]
+        if planted(Bug::EndNotTold) {
+            return;
+        }
+        self.changed.notify_one();
+    }
+
     /// Waits to be woken and then for the delay; returns whether the thread should go on.
     fn wait(&self) -> bool {
         let state = locked(&self.state);

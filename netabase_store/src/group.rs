@@ -8,19 +8,20 @@
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread::{self, Thread},
-    time::{Duration, Instant},
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::Duration,
 };
+
+#[cfg(test)]
+use crate::schedules::{Bug, planted};
 
 use crate::{
     backends::Backend,
     error::Result,
     inner::{Durability, Inner},
     tables::ModelTables,
+    threads::{AtomicUsize, Mutex, Thread, current, now, park, yield_now},
     txn::WriteCore,
     write::Scratch,
     writer::locked,
@@ -90,7 +91,7 @@ impl<B: Backend> Group<B> {
         }
         let reply = Arc::new(Reply {
             answer: Mutex::new(None),
-            thread: thread::current(),
+            thread: current(),
         });
         queue.waiting.push(Follower {
             work,
@@ -105,6 +106,10 @@ impl<B: Backend> Group<B> {
     fn take(&self) -> Vec<Follower<B>> {
         let mut queue = locked(&self.queue);
         queue.is_led = !queue.waiting.is_empty();
+        #[cfg(test)]
+        if planted(Bug::LeadKept) {
+            queue.is_led = true;
+        }
         mem::take(&mut queue.waiting)
     }
 
@@ -115,9 +120,9 @@ impl<B: Backend> Group<B> {
         if is_complete() {
             return;
         }
-        let begun = Instant::now();
-        while !is_complete() && begun.elapsed() < PATIENCE {
-            thread::yield_now();
+        let begun = now();
+        while !is_complete() && now() - begun < PATIENCE {
+            yield_now();
         }
     }
 
@@ -132,6 +137,10 @@ impl<B: Backend> Group<B> {
 impl Reply {
     fn give(&self, scratch: Scratch, ended: Ended) {
         *locked(&self.answer) = Some((scratch, ended));
+        #[cfg(test)]
+        if planted(Bug::FollowerNotWoken) {
+            return;
+        }
         self.thread.unpark();
     }
 
@@ -140,7 +149,7 @@ impl Reply {
             if let Some(answer) = locked(&self.answer).take() {
                 return answer;
             }
-            thread::park();
+            park();
         }
     }
 }
@@ -197,10 +206,18 @@ impl<B: Backend> Inner<B> {
             } = follower;
             attempt(&core, || work(&core, model, scratch))
         });
+        #[cfg(test)]
+        if planted(Bug::AnsweredBeforeCommit) {
+            drop(mem::replace(&mut members, Members(Vec::new())));
+        }
         let succeeded = members.succeeded() + usize::from(is_success(&own));
         if succeeded > 0
             && let Err(error) = self.apply_group(core)
         {
+            #[cfg(test)]
+            if planted(Bug::FailureKeptByLeader) {
+                return Ok(Err(error));
+            }
             members.fail(self);
             if is_success(&own) {
                 own = Ok(Err(error));
@@ -244,6 +261,10 @@ impl<B: Backend> Members<B> {
             }
             for mut follower in followers {
                 let ended = run(&mut follower);
+                #[cfg(test)]
+                if planted(Bug::MadeTwice) {
+                    drop(run(&mut follower));
+                }
                 self.0.push((follower, ended));
             }
         }
@@ -273,6 +294,10 @@ impl<B: Backend> Drop for Members<B> {
 
 /// Runs one write; what it edited before it failed or panicked is taken back.
 fn attempt<B: Backend>(core: &WriteCore<B>, work: impl FnOnce() -> Result<()>) -> Ended {
+    #[cfg(test)]
+    if planted(Bug::RefusedEditsKept) {
+        return catch_unwind(AssertUnwindSafe(work));
+    }
     catch_unwind(AssertUnwindSafe(|| core.all_or_nothing(work)))
 }
 
@@ -286,30 +311,11 @@ mod tests {
     use crate::{
         backends::{Snapshot, memory::MemoryBackend},
         error::StoreError,
-        inner::Settings,
-        schema::{DefinitionSchema, ModelSchema, Shape},
-        tables::Layout,
+        schedules::engine,
     };
 
     fn store() -> Arc<Inner<MemoryBackend>> {
-        let model = ModelSchema {
-            discriminant: "Row".into(),
-            version: 0,
-            fields: vec![],
-            primary_fields: vec![],
-            primary_shape: Shape::Bytes,
-            indexes: vec![],
-        };
-        let schema = DefinitionSchema {
-            name: "Rows".into(),
-            models: vec![model],
-            types: vec![],
-        };
-        Inner::new(
-            MemoryBackend::new(),
-            Layout::new(&schema),
-            Settings::default(),
-        )
+        engine::open(MemoryBackend::new(), Durability::default())
     }
 
     fn write(core: &WriteCore<MemoryBackend>, model: &ModelTables, scratch: &mut Scratch) {
@@ -359,7 +365,7 @@ mod tests {
                     queue.is_led && queue.waiting.len() == usize::from(key)
                 };
                 while !has_come() {
-                    thread::yield_now();
+                    yield_now();
                 }
             }
             drop(guard);

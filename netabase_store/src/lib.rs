@@ -74,6 +74,8 @@ mod reader;
 mod rebuild;
 #[cfg(feature = "libp2p")]
 pub mod records;
+#[cfg(test)]
+mod schedules;
 mod schema;
 mod scrub;
 #[cfg(any(feature = "redb", feature = "sled"))]
@@ -81,6 +83,7 @@ mod seam;
 mod store;
 mod sync;
 mod tables;
+mod threads;
 mod to_ivec;
 mod tree;
 mod txn;

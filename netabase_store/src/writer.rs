@@ -1,11 +1,13 @@
 //! One writer at a time, and writers that share one sync.
 
-use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread::{self, ThreadId},
-};
+use std::sync::{Arc, PoisonError};
 
-use crate::error::{Result, StoreError};
+#[cfg(test)]
+use crate::schedules::{Bug, planted};
+use crate::{
+    error::{Result, StoreError},
+    threads::{Condvar, Mutex, MutexGuard, ThreadId, current},
+};
 
 /// The lock of the one writer; it knows its holder, so that a thread is refused what it would
 /// wait for in vain.
@@ -37,13 +39,17 @@ impl Writer {
         let mut state = locked(&self.state);
         state.waiting += 1;
         while state.holder.is_some() {
+            #[cfg(test)]
+            if planted(Bug::TwoWriters) {
+                break;
+            }
             state = self
                 .free
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
         state.waiting -= 1;
-        state.holder = Some(thread::current().id());
+        state.holder = Some(current().id());
         drop(state);
         Ok(WriterGuard {
             writer: Arc::clone(self),
@@ -55,7 +61,7 @@ impl Writer {
     /// # Errors
     /// Fails when this thread itself holds the lock.
     pub(crate) fn check_holder(&self) -> Result<()> {
-        if locked(&self.state).holder == Some(thread::current().id()) {
+        if locked(&self.state).holder == Some(current().id()) {
             return Err(StoreError::WouldDeadlock.into());
         }
         Ok(())
@@ -72,6 +78,10 @@ impl WriterGuard {
 impl Drop for WriterGuard {
     fn drop(&mut self) {
         locked(&self.writer.state).holder = None;
+        #[cfg(test)]
+        if planted(Bug::TurnNotPassedOn) {
+            return;
+        }
         self.writer.free.notify_one();
     }
 }
@@ -146,9 +156,21 @@ impl SyncGroup {
             let done = sync();
             state = locked(&self.state);
             state.syncing = false;
+            #[cfg(test)]
+            let covered = match planted(Bug::SyncCoversLater) {
+                true => state.applied,
+                false => covered,
+            };
             match done {
                 Ok(()) => state.synced = state.synced.max(covered),
+                #[cfg(test)]
+                Err(_) if planted(Bug::SyncRetried) => {}
                 Err(_) => state.failed = true,
+            }
+            #[cfg(test)]
+            if planted(Bug::OneSyncerWoken) {
+                self.changed.notify_one();
+                return done;
             }
             self.changed.notify_all();
             done?;
@@ -158,5 +180,9 @@ impl SyncGroup {
 
 /// Locks a mutex whose data no panic can leave half-changed.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    #[cfg(test)]
+    if planted(Bug::PoisonObeyed) {
+        return mutex.lock().expect("nobody dies with the lock");
+    }
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,7 +13,7 @@ pub(in crate::backends) mod tests;
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError},
 };
 
 use self::{
@@ -21,7 +21,10 @@ use self::{
     rows::{VersionedRows, Walk},
 };
 use super::{Backend, End, Engine, Snapshot, Span, TableId, TableSet, WriteSet};
-use crate::error::Result;
+use crate::{
+    error::Result,
+    threads::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 pub(super) use self::live::{Change, Edited, Live, Observer, Row};
 
@@ -71,7 +74,7 @@ impl<L: Live> Versioned<L> {
     }
 
     #[cfg(test)]
-    fn images(&self) -> usize {
+    pub(crate) fn images(&self) -> usize {
         self.shared.read().timeline.images()
     }
 }

@@ -1,9 +1,6 @@
 //! What the handles of a record store and its thread share.
 
-use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
-    thread::JoinHandle,
-};
+use std::sync::{Arc, PoisonError, Weak};
 
 use libp2p_identity::PeerId;
 use libp2p_kad::{Record, RecordKey, store};
@@ -16,10 +13,13 @@ use super::{
     state::{Busy, Disk, Found, Gathered, State},
     writer::{self, Control},
 };
+#[cfg(test)]
+use crate::schedules::{Bug, planted};
 use crate::{
     backends::{Backend, Snapshot},
     error::{Result, StoreError},
     inner::Inner,
+    threads::{Condvar, JoinHandle, Mutex, MutexGuard},
     writer::locked,
 };
 
@@ -185,6 +185,10 @@ impl<B: Backend> Core<B> {
 
     /// Wakes the thread when the first row gathers, and when as many have as are worth a commit.
     fn wake(&self, before: Gathered, after: Gathered) {
+        #[cfg(test)]
+        if planted(Bug::RowsNotTold) {
+            return;
+        }
         if before < after {
             self.work.notify_one();
         }
@@ -272,6 +276,11 @@ impl<B: Backend> Core<B> {
     pub(super) fn wait(&self, mut guarded: MutexGuard<'_, Guarded>) -> Result<()> {
         self.inner.writer.check_holder()?;
         let number = guarded.control.number_of_last(&guarded.state);
+        #[cfg(test)]
+        let number = match planted(Bug::FlushTooEarly) {
+            true => guarded.control.done,
+            false => number,
+        };
         guarded.control.wanted = guarded.control.wanted.max(number);
         self.work.notify_one();
         while guarded.control.done < number {

@@ -3,7 +3,6 @@
 use std::{
     io, mem,
     sync::{Arc, PoisonError},
-    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -13,10 +12,13 @@ use super::{
     overlay::Batch,
     state::{Gathered, State},
 };
+#[cfg(test)]
+use crate::schedules::{Bug, planted};
 use crate::{
     Durability,
     backends::{Backend, EditKey, TableEdits, WriteSet},
     error::{NetabaseError, Result},
+    threads::{JoinHandle, now, spawn, yield_now},
 };
 
 /// How often expired entries are looked for.
@@ -62,8 +64,7 @@ impl Control {
 /// Starts the thread.
 pub(super) fn start<B: Backend>(core: &Arc<Core<B>>) -> io::Result<JoinHandle<()>> {
     let core = Arc::clone(core);
-    let thread = thread::Builder::new().name("netabase-records".to_owned());
-    thread.spawn(move || {
+    spawn("netabase-records", move || {
         while core.turn() {}
         core.end();
     })
@@ -91,14 +92,23 @@ impl<B: Backend> Core<B> {
         let mut guarded = self.lock();
         loop {
             let Guarded { state, control } = &mut *guarded;
-            let now = Instant::now();
+            let now = now();
             let gathered = state.gathered();
             let can_commit = gathered > Gathered::Nothing && control.failure.is_none();
             let commit_at = can_commit.then(|| self.commit_at(control, gathered, now));
+            #[cfg(test)]
+            if planted(Bug::EndLeavesRows) && control.is_ending {
+                return Next::End;
+            }
             if commit_at.is_some_and(|at| at <= now) {
                 state.describe();
                 control.begun += 1;
                 control.since = None;
+                #[cfg(test)]
+                if planted(Bug::DoneBeforeCommit) {
+                    control.done = control.begun;
+                    self.done.notify_all();
+                }
                 return Next::Commit(state.overlay.begin());
             }
             if control.is_ending {
@@ -144,10 +154,10 @@ impl<B: Backend> Core<B> {
             if looked_at < COLLECT_SLICE {
                 let mut guarded = self.lock();
                 guarded.state.keep_time();
-                guarded.control.collect_at = Some(Instant::now() + COLLECT_EVERY);
+                guarded.control.collect_at = Some(now() + COLLECT_EVERY);
                 return;
             }
-            thread::yield_now();
+            yield_now();
         }
     }
 
@@ -178,9 +188,17 @@ impl<B: Backend> Core<B> {
                 // What could not be written can still be read until the end.
                 state.failed = true;
                 control.failure = Some(error);
+                #[cfg(test)]
+                if planted(Bug::FailureNotTold) {
+                    return;
+                }
             }
         }
         drop(guarded);
+        #[cfg(test)]
+        if planted(Bug::DoneNotTold) {
+            return;
+        }
         self.done.notify_all();
         // Freeing many rows takes time, which nobody waits for here.
         if let Some(batch) = Arc::into_inner(edits) {
@@ -205,3 +223,6 @@ impl<B: Backend> Core<B> {
         self.inner.commit(set, durability, guard)
     }
 }
+
+#[cfg(test)]
+mod tests;

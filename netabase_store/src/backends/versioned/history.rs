@@ -2,14 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use super::live::{Edited, SharedBytes};
-use crate::backends::{End, Span};
+#[cfg(test)]
+use crate::schedules::{Bug, planted};
+use crate::{
+    backends::{End, Span},
+    threads::{AtomicBool, AtomicUsize},
+};
 
 /// The images of each key that has any.
 type Images<B> = BTreeMap<B, Vec<Image<B>>>;
@@ -34,6 +36,11 @@ impl Pin {
 
     /// Gives up one snapshot; returns whether the past has to be tidied up after it.
     pub(super) fn release(&self) -> bool {
+        #[cfg(test)]
+        if planted(Bug::LookedBeforeLeaving) {
+            let has_passed = self.passed.load(Ordering::SeqCst);
+            return self.snapshots.fetch_sub(1, Ordering::SeqCst) == 1 && has_passed;
+        }
         self.snapshots.fetch_sub(1, Ordering::SeqCst) == 1 && self.passed.load(Ordering::SeqCst)
     }
 }

@@ -5,12 +5,17 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Condvar, Mutex, PoisonError},
+    sync::PoisonError,
 };
 
 use libp2p_identity::PeerId;
 
-use crate::writer::locked;
+#[cfg(test)]
+use crate::schedules::{Bug, planted};
+use crate::{
+    threads::{Condvar, Mutex},
+    writer::locked,
+};
 
 /// Jobs by who they come from; none is this node itself, which has a share of its own.
 pub(super) struct Queue<J> {
@@ -76,6 +81,10 @@ impl<J> Queue<J> {
         }
         state.remote += usize::from(source.is_some());
         drop(guard);
+        #[cfg(test)]
+        if planted(Bug::JobNotTold) {
+            return Ok(());
+        }
         self.ready.notify_one();
         Ok(())
     }
@@ -122,6 +131,10 @@ impl<J> Queue<J> {
         drop(state);
         // Jobs hold callbacks of the application, which may come back here as they are dropped.
         drop(lanes);
+        #[cfg(test)]
+        if planted(Bug::OneTakerTold) {
+            return self.ready.notify_one();
+        }
         self.ready.notify_all();
         if is_idle {
             self.idle.notify_all();
@@ -156,7 +169,72 @@ impl<J> State<J> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::{
+        schedules::{explore, finds},
+        threads::spawn,
+    };
+
+    /// How many jobs come, and how many of a source wait at most.
+    const JOBS: u8 = 4;
+    const JOBS_MAX: usize = 2;
+
+    /// What was taken on, and what was done. No task is interrupted while it notes that.
+    type Noted = std::sync::Mutex<[Vec<u8>; 2]>;
+
+    fn note(noted: &Noted, which: usize, job: u8) {
+        noted.lock().expect("nobody dies here")[which].push(job);
+    }
+
+    fn jobs_of_several_sources() {
+        let queue = Arc::new(Queue::new(JOBS_MAX, JOBS_MAX, JOBS_MAX));
+        let noted = Arc::new(Noted::default());
+        let task = |work: fn(&Queue<u8>, &Noted)| {
+            let (queue, noted) = (Arc::clone(&queue), Arc::clone(&noted));
+            spawn("task", move || work(&queue, &noted)).expect("a task")
+        };
+        let take = |queue: &Queue<u8>, noted: &Noted| {
+            while let Some(job) = queue.take() {
+                assert!(queue.len() <= 2 * JOBS_MAX);
+                note(noted, 1, job);
+                queue.done();
+            }
+        };
+        let push = |queue: &Queue<u8>, noted: &Noted| {
+            let peer = PeerId::from_multihash(Default::default()).expect("an identity");
+            for job in 0..JOBS {
+                let source = (job % 2 == 0).then_some(peer);
+                if queue.push(source, job).is_ok() {
+                    note(noted, 0, job);
+                }
+            }
+        };
+        let takers = [task(take), task(take)];
+        task(push).join().expect("it does not die");
+        queue.wait_until_idle();
+        queue.end();
+        for taker in takers {
+            taker.join().expect("it does not die");
+        }
+        let mut noted = noted.lock().expect("nobody dies here");
+        noted[1].sort_unstable();
+        assert_eq!(noted[0], noted[1]);
+    }
+
+    #[test]
+    fn every_job_that_is_taken_on_is_done_and_nobody_waits_for_ever() {
+        explore(jobs_of_several_sources);
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_queue_is_found() {
+        finds(
+            &[Bug::JobNotTold, Bug::OneTakerTold],
+            jobs_of_several_sources,
+        );
+    }
 
     #[test]
     fn nothing_is_kept_of_peers_that_have_nothing_waiting() {

@@ -3,10 +3,7 @@
 use std::{
     collections::HashMap,
     panic::resume_unwind,
-    sync::{
-        Mutex,
-        mpsc::{Receiver, Sender, channel},
-    },
+    sync::mpsc::{Receiver, Sender, channel},
     time::{Duration, Instant},
 };
 
@@ -15,6 +12,7 @@ use libp2p_core::Multiaddr;
 use super::{queue::Full, *};
 use crate::{
     records::validate::{Reason, Validator, tests::numbered},
+    threads::Mutex,
     writer::locked,
 };
 

@@ -4,7 +4,6 @@
 use std::{
     cmp::Ordering,
     sync::{
-        Condvar, Mutex,
         atomic::{AtomicBool, Ordering as Atomic},
         mpsc::{Sender, channel},
     },
@@ -18,6 +17,7 @@ use super::{
 };
 use crate::{
     records::validate::{Reason, Validator, tests::numbered},
+    threads::{Condvar, Mutex},
     writer::locked,
 };
 

@@ -4,7 +4,7 @@ use std::{
     cmp::Ordering,
     hash::{BuildHasher, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
 };
 
 use libp2p_identity::PeerId;
@@ -13,6 +13,7 @@ use libp2p_kad::{PeerRecord, ProviderRecord, Record, RecordKey, store};
 use super::{InboundConfig, Sink, metrics::Counts, queue::Queue};
 use crate::{
     records::validate::{Found, Rejection, Validators, later},
+    threads::{Mutex, MutexGuard},
     writer::locked,
 };
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -19,6 +19,7 @@ use crate::{
         inbound::{Inbound, InboundConfig, Sink},
         validate::{Reason, Rejection, Validators},
     },
+    threads::Mutex,
     writer::locked,
 };
 
