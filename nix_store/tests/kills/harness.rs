@@ -22,7 +22,7 @@ const SEED: &str = "NETABASE_KILL_SEED";
 const FILE_CHANGES_MAX: u64 = 40;
 
 /// What stands before what a child says, which may come after what its test harness says.
-const MARK: &str = "child says ";
+pub(crate) const MARK: &str = "child says ";
 
 /// What a child says before it opens anything, before its first step, and after its last.
 const READY: &str = "ready";

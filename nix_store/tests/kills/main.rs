@@ -8,6 +8,8 @@
 
 mod adding;
 mod collecting;
+#[cfg(target_os = "linux")]
+mod failing;
 mod harness;
 mod importing;
 #[cfg(feature = "nix-db")]

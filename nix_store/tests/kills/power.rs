@@ -10,11 +10,11 @@
 mod bugs;
 mod disk;
 mod image;
-mod judge;
+pub(crate) mod judge;
 mod laws;
 mod places;
 mod replay;
-mod trace;
+pub(crate) mod trace;
 pub(crate) mod workload;
 
 use std::{collections::BTreeSet, panic, sync::OnceLock};
@@ -50,7 +50,7 @@ fn varied_archive() -> &'static [u8] {
     ARCHIVE.get_or_init(workload::varied)
 }
 
-fn cases(cases: u64) -> u64 {
+pub(crate) fn cases(cases: u64) -> u64 {
     let times = std::env::var("NETABASE_CASES").ok();
     cases * times.and_then(|times| times.parse().ok()).unwrap_or(1)
 }

@@ -69,9 +69,13 @@ pub(crate) enum Fault {
 impl Account {
     /// Hears what a step says.
     pub(crate) fn hear(&mut self, step: &Step) {
-        let Op::Mark(said) = &step.op else {
-            return;
-        };
+        if let Op::Mark(said) = &step.op {
+            self.note(said);
+        }
+    }
+
+    /// Takes note of what a process said.
+    pub(crate) fn note(&mut self, said: &str) {
         let mut words = said.split(' ');
         let word = words.next().unwrap_or_default();
         let mut path = || {
