@@ -309,6 +309,7 @@ fn a_task_dies_with_a_lock() {
         }));
         assert!(died.is_err());
     });
+    *locked(&lock) += 1;
     dies.expect("a task").join().expect("it was caught");
     *locked(&lock) += 1;
 }
