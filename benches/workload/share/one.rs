@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How often is looked whether a download has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Measures rounds of both, in turn.
 pub fn run(settings: &Settings, goals: &mut Goals) {
