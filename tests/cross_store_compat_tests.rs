@@ -1,4 +1,5 @@
 //! One store on several engines, several definitions, several paths: what opens what.
+#![expect(clippy::indexing_slicing, reason = "a wrong offset is a failed test")]
 
 /// Runs behaviours on one engine that keeps files: functions that take a path where nothing is.
 macro_rules! file_suite {

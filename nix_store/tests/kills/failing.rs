@@ -141,7 +141,7 @@ fn pick<'c>(calls: &'c [Call], chance: &mut Chance) -> &'c Call {
     kinds.dedup();
     let kind = pick_from(&kinds, chance);
     let of_kind: Vec<_> = calls.iter().filter(|call| call.name == **kind).collect();
-    *pick_from(&of_kind, chance)
+    pick_from::<&Call>(&of_kind, chance)
 }
 
 fn pick_from<'c, T>(from: &'c [T], chance: &mut Chance) -> &'c T {
@@ -181,9 +181,12 @@ fn a_call_that_fails_is_told_and_what_failed_can_be_done_again() {
     }
 }
 
+/// Tells how an ignored error is to be seen.
+type IsSeen = fn(&Wrong) -> bool;
+
 /// What a store would do that does not look at what calls return: they did not happen, and it goes on.
 /// With each, how that is seen.
-const IGNORED: &[(&str, Lie, fn(&Wrong) -> bool)] = &[
+const IGNORED: &[(&str, Lie, IsSeen)] = &[
     ("fsync", Lie::Zero, |wrong| *wrong == Wrong::Unsaid),
     ("write", Lie::Length, is_of_store),
     ("pwrite64", Lie::Length, |wrong| *wrong != Wrong::Unsaid),

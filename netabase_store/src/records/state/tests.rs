@@ -33,8 +33,10 @@ impl Disk for OneRow {
 #[test]
 fn a_read_that_fails_while_others_expire_costs_nobody_their_place() {
     let clock = Arc::new(ManualClock::new());
-    let mut config = RecordStoreConfig::default();
-    config.clock = clock.clone();
+    let config = RecordStoreConfig {
+        clock: clock.clone(),
+        ..RecordStoreConfig::default()
+    };
     let (local, other) = (PeerId::random(), PeerId::random());
     let anchor = Anchor::new(&*clock, 0);
     let mut state = State::new(config, local, anchor);
