@@ -1,7 +1,6 @@
 //! What peers tell each other, and how they hand each other the contents of store objects.
 
 pub mod announcement;
-#[cfg(feature = "peers")]
 mod buffers;
 mod bytes;
 #[cfg(feature = "peers")]

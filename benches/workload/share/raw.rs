@@ -10,16 +10,21 @@ use libp2p::{
     swarm::SwarmEvent,
     tcp, yamux,
 };
-use nix_remote::peers::transfer::REQUESTS_MAX;
+use nix_remote::peers::transfer::{GROUP_BYTES, REQUEST_GROUPS_MAX, REQUESTS_MAX};
 
-/// How many bytes a response has: as many as the longest of a node, and fewer, which are faster.
-pub(super) const RESPONSE_BYTES: [usize; 3] = [128 << 10, 256 << 10, 1 << 20];
+/// How many bytes a response has: it is faster by those than by longer ones, which take new memory each
+/// time, and by shorter ones.
+pub(super) const FASTEST: usize = 128 << 10;
+
+/// As many as the longest of a node has.
+pub(super) const SAME: usize = REQUEST_GROUPS_MAX as usize * GROUP_BYTES as usize;
 
 /// As many requests as a download has in flight.
 const IN_FLIGHT: usize = REQUESTS_MAX;
 
-#[derive(Clone, Default)]
-struct Bytes;
+/// Knows how long responses are, so that their memory is taken once.
+#[derive(Clone)]
+struct Bytes(usize);
 
 impl request_response::Codec for Bytes {
     type Protocol = StreamProtocol;
@@ -30,14 +35,15 @@ impl request_response::Codec for Bytes {
     where
         T: AsyncRead + Unpin + Send,
     {
-        read(io).await
+        read(io, 0).await
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Vec<u8>>
     where
         T: AsyncRead + Unpin + Send,
     {
-        read(io).await
+        // One byte more, so that the end is found without more memory.
+        read(io, self.0 + 1).await
     }
 
     async fn write_request<T>(
@@ -65,8 +71,8 @@ impl request_response::Codec for Bytes {
     }
 }
 
-async fn read<T: AsyncRead + Unpin + Send>(io: &mut T) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+async fn read<T: AsyncRead + Unpin + Send>(io: &mut T, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(length);
     io.take(2 << 20).read_to_end(&mut bytes).await?;
     Ok(bytes)
 }
@@ -76,7 +82,7 @@ async fn write<T: AsyncWrite + Unpin + Send>(io: &mut T, bytes: &[u8]) -> io::Re
     io.close().await
 }
 
-fn swarm() -> Swarm<request_response::Behaviour<Bytes>> {
+fn swarm(response_bytes: usize) -> Swarm<request_response::Behaviour<Bytes>> {
     let builder = SwarmBuilder::with_new_identity().with_tokio();
     let builder = builder.with_tcp(
         tcp::Config::default().nodelay(true),
@@ -85,14 +91,18 @@ fn swarm() -> Swarm<request_response::Behaviour<Bytes>> {
     );
     let builder = builder.unwrap().with_behaviour(|_| {
         let protocols = [(StreamProtocol::new("/bench/1"), ProtocolSupport::Full)];
-        request_response::Behaviour::with_codec(Bytes, protocols, Default::default())
+        request_response::Behaviour::with_codec(
+            Bytes(response_bytes),
+            protocols,
+            Default::default(),
+        )
     });
     builder.unwrap().build()
 }
 
 /// Returns how many bytes a second arrive in responses of that size.
 pub(super) async fn throughput(bytes: usize, response_bytes: usize) -> f64 {
-    let mut server = swarm();
+    let mut server = swarm(response_bytes);
     let listen = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
     server.listen_on(listen).unwrap();
     let address: Multiaddr = loop {
@@ -117,7 +127,7 @@ pub(super) async fn throughput(bytes: usize, response_bytes: usize) -> f64 {
             }
         }
     });
-    let mut client = swarm();
+    let mut client = swarm(response_bytes);
     client.add_peer_address(to, address);
     let count = bytes / response_bytes;
     let (mut asked, mut received) = (0, 0);

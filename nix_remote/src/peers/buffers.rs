@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many are kept.
+#[cfg(any(test, feature = "peers"))]
 const KEPT_MAX: usize = 16;
 
 /// For how many bytes of a message memory is taken before any of them has come.
@@ -22,6 +23,7 @@ impl Buffers {
     }
 
     /// Keeps memory that is not needed any more.
+    #[cfg(any(test, feature = "peers"))]
     pub(crate) fn put(&self, buffer: Vec<u8>) {
         self.with(|kept| {
             if kept.len() < KEPT_MAX {

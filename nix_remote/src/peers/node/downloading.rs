@@ -27,7 +27,7 @@ use crate::peers::{
 };
 
 /// How many pieces of an archive, of 1 MiB at most, wait to be written.
-const WRITES_MAX: usize = 4;
+const WRITES_MAX: usize = 8;
 
 /// With how many peers a download does not ask for more at once.
 const PEERS_ENOUGH: usize = 4;

@@ -19,8 +19,8 @@ use super::{
 /// The most requests for groups that are in flight for a download.
 pub const REQUESTS_MAX: usize = 16;
 
-/// For how many groups requests are in flight at most before another is sent, which are 8 MiB.
-pub const GROUPS_IN_FLIGHT_MAX: u32 = 128;
+/// For how many groups requests are in flight at most before another is sent, which are 6 MiB.
+pub const GROUPS_IN_FLIGHT_MAX: u32 = 96;
 
 /// The most peers that a download has at a time.
 pub const PEERS_MAX: usize = 32;
@@ -179,7 +179,7 @@ pub struct Counts {
 /// it has, and then for one group at a time after all others, and is no reason to wait, until it gives
 /// something.
 ///
-/// Memory: the bytes of less than [`GROUPS_IN_FLIGHT_MAX`] groups and one request more, which are 9
+/// Memory: the bytes of less than [`GROUPS_IN_FLIGHT_MAX`] groups and one request more, which are 7
 /// MiB, either in flight or to be written; twice a bit for each group, and once for each peer that has
 /// only a part.
 #[derive(Debug)]
