@@ -12,12 +12,11 @@ use libp2p::{
 };
 use nix_remote::peers::transfer::{GROUP_BYTES, REQUEST_GROUPS_MAX, REQUESTS_MAX};
 
-/// How many bytes a response has: it is faster by those than by longer ones, which take new memory each
-/// time, and by shorter ones.
-pub(super) const FASTEST: usize = 128 << 10;
+/// How many bytes a short response has. Shorter ones are slower.
+pub(super) const SHORT: usize = 128 << 10;
 
-/// As many as the longest of a node has.
-pub(super) const SAME: usize = REQUEST_GROUPS_MAX as usize * GROUP_BYTES as usize;
+/// How many bytes a long one has: as many as the longest of a node.
+pub(super) const LONG: usize = REQUEST_GROUPS_MAX as usize * GROUP_BYTES as usize;
 
 /// As many requests as a download has in flight.
 const IN_FLIGHT: usize = REQUESTS_MAX;
