@@ -210,6 +210,26 @@ fn calls_become_steps_with_what_they_are_about() {
 }
 
 #[test]
+fn a_number_that_another_thread_is_given_while_it_is_closed_is_that_of_the_new_file() {
+    let lines = [
+        format!("7 {}", opened()),
+        "7 close(3 <unfinished ...>".to_owned(),
+        format!(
+            "8 openat(AT_FDCWD, {}, O_RDWR|O_CREAT, 0666) = 3",
+            hex("/watched/other")
+        ),
+        "7 <... close resumed>)           = 0".to_owned(),
+        "8 fsync(3)                       = 0".to_owned(),
+    ];
+    let steps = steps(Path::new("/watched"), &parse(&lines.join("\n")));
+    let syncs = steps
+        .iter()
+        .filter(|step| matches!(step.op, Op::Sync { .. }));
+    let synced: Vec<_> = syncs.map(|step| step.path.as_str()).collect();
+    assert_eq!(synced, ["other"]);
+}
+
+#[test]
 fn calls_that_may_change_files_unseen_are_refused() {
     let calls = [
         "mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_SHARED, 3, 0) = 0x7f0000000000".to_owned(),

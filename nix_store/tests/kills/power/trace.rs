@@ -73,11 +73,18 @@ pub(crate) fn parse(text: &str) -> Vec<Call> {
             continue;
         }
         if let Some(begin) = line.strip_suffix("<unfinished ...>") {
-            unfinished.insert(thread, (calls.len(), begin.trim_end()));
+            let begin = begin.trim_end();
+            if begin.starts_with("close(") {
+                // Before it is told that this is done, another thread may be given the same number.
+                calls.push(call(&format!("{begin}) = 0"), calls.len()));
+            }
+            unfinished.insert(thread, (calls.len(), begin));
         } else if let Some(rest) = line.strip_prefix("<... ") {
             let (_, rest) = rest.split_once(" resumed>").expect("the rest of a call");
             let (begun, begin) = unfinished.remove(thread).expect("its begin");
-            calls.push(call(&format!("{begin}{rest}"), begun));
+            if !begin.starts_with("close(") {
+                calls.push(call(&format!("{begin}{rest}"), begun));
+            }
         } else {
             calls.push(call(line, calls.len()));
         }
