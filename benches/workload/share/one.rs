@@ -14,8 +14,10 @@ use crate::{
     table::{Bound, Goals},
 };
 
-/// How often is looked whether a download has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How often is looked whether a download has ended, which costs the node a little each time: seldom,
+/// until most of it is there.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_AT_END_EVERY: Duration = Duration::from_millis(2);
 
 /// Measures rounds of both, in turn: each download stands between two runs of the raw transport, by short
 /// responses and by long ones, and beside their mean. So a machine that becomes slower or faster does so
@@ -70,14 +72,20 @@ pub(super) async fn download(node: NodeHandle) -> f64 {
     let mut has_begun = false;
     loop {
         let downloads = node.status().await.unwrap().downloads;
+        let mut pause = LOOK_AT_END_EVERY;
         let is_full = |of: &DownloadStatus| of.groups_held == of.blob.groups();
         match downloads.first() {
             Some(download) if is_full(download) => break,
-            Some(_) => has_begun = true,
+            Some(of) => {
+                has_begun = true;
+                if of.groups_held < of.blob.groups() / 8 * 7 {
+                    pause = LOOK_EVERY;
+                }
+            }
             None if has_begun => break,
             None => {}
         }
-        sleep(LOOK_EVERY).await;
+        sleep(pause).await;
     }
     begun.elapsed().as_secs_f64()
 }

@@ -206,11 +206,18 @@ impl Partial {
         for (offset, bytes) in verified.groups() {
             self.data.write_all_at(offset, bytes)?;
         }
-        for (offset, pair) in verified.pairs() {
-            // What stands far above the groups comes with each of them.
+        // What stands far above the groups comes with each of them.
+        let is_new = |(offset, _): &&(u64, _)| {
             let place = u32::try_from(offset / PAIR_BYTES);
-            if place.map_or(true, |place| self.pairs.insert(place)) {
-                self.outboard.write_all_at(*offset, pair)?;
+            place.map_or(true, |place| self.pairs.insert(place))
+        };
+        let mut pairs: Vec<_> = verified.pairs().iter().filter(is_new).collect();
+        pairs.sort_unstable_by_key(|(offset, _)| *offset);
+        // What stands right above neighbours stands together: it is written at once.
+        for together in pairs.chunk_by(|(one, _), (next, _)| one + PAIR_BYTES == *next) {
+            if let Some((offset, _)) = together.first() {
+                let bytes: Vec<_> = together.iter().map(|(_, pair)| *pair).collect();
+                self.outboard.write_all_at(*offset, bytes.as_flattened())?;
             }
         }
         Ok(())
