@@ -11,7 +11,7 @@ use record_store_tests::{OK, all_of, distance, key, local, peer, provider};
 
 use super::{
     life::{KEYS, PEERS},
-    rules::{Change, Contents, Counts, Rules},
+    rules::{Change, Contents, Counts, Rules, in_order},
     subject::Subject,
     world::{Time, World},
 };
@@ -41,7 +41,7 @@ pub(crate) fn read<B: Backend>(subject: &Subject<B>) -> Result<Contents, String>
         if let Some(record) = subject.record(&key) {
             contents.records.insert(key.to_vec(), record);
         }
-        let providers = all_of(&subject.providers(&key));
+        let providers = in_order(&subject.providers(&key));
         let own_one = providers.iter().find(|(_, peer, ..)| *peer == local());
         own.extend(own_one.map(|of| (key.to_vec(), of.clone())));
         if let Some((of, ..)) = providers.iter().find(|(of, ..)| *of != key.to_vec()) {

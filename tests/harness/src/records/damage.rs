@@ -7,12 +7,12 @@ use netabase_store::{
     Backend as _, Result as StoreResult, Store, StoreOptions, records::RecordDurability,
 };
 use netabase_tests::Random;
-use record_store_tests::{OK, Whole, all_of, key, peer, provider};
+use record_store_tests::{OK, Whole, key, peer, provider};
 
 use super::{
     life::value,
     power::open,
-    rules::{Change, Contents},
+    rules::{Change, Contents, in_order},
     subject::Subject,
     world::{Time, World},
 };
@@ -56,6 +56,10 @@ pub fn run(seed: u64, plant: Option<Plant>) -> Result<Tally, Violation> {
         let mut image = closed.now.clone();
         let damage = damage(&mut image, &closed.before, &mut random, flip);
         for is_checked in [true, false] {
+            // Over other damage that nobody looked for redb may end the process: see RELIABILITY.md.
+            if !is_checked && !matches!(damage, Damage::RecordFlip(_)) {
+                continue;
+            }
             tally.cases += 1;
             let reader = Reader {
                 closed: &closed,
@@ -132,6 +136,14 @@ impl Closed {
             return Damage::Flips;
         };
         let value = &record.value;
+        // A value that stands in another one too is no place of one record.
+        let stands_in = |other: &Record| {
+            let mut parts = other.value.windows(value.len());
+            other.key != record.key && parts.any(|part| part == value)
+        };
+        if self.contents.records.values().any(stands_in) {
+            return Damage::Flips;
+        }
         let (inside, bit) = (random.index(value.len()), random.below(8));
         for page in image.used() {
             let bytes = image.page(page);
@@ -173,7 +185,7 @@ fn store(
     contents
         .records
         .extend(found.map(|it| (key(number).to_vec(), it)));
-    let found = all_of(&subject.providers(&key(number)));
+    let found = in_order(&subject.providers(&key(number)));
     contents.providers.insert(key(number).to_vec(), found);
 }
 
@@ -269,8 +281,9 @@ impl Reader<'_> {
     fn are_right(&self, number: u64, found: &[ProviderRecord]) -> bool {
         let key = key(number).to_vec();
         let nobody: Vec<Whole> = Vec::new();
-        let of =
-            |contents: &Contents| contents.providers.get(&key).unwrap_or(&nobody) == &all_of(found);
+        let of = |contents: &Contents| {
+            contents.providers.get(&key).unwrap_or(&nobody) == &in_order(found)
+        };
         of(&self.closed.contents) || (self.may_be_old() && of(&self.closed.old))
     }
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use netabase_store::records::Clock as _;
 use netabase_tests::Random;
-use record_store_tests::{all_of, key, local};
+use record_store_tests::{key, local};
 
 use super::{
     check,
     life::{End, KEYS, Life, Step, is_well, live, steps},
     power::open,
-    rules::{Change, FULL, FULL_KEYS},
+    rules::{Change, FULL, FULL_KEYS, in_order},
     subject::Subject,
     world::{Time, World},
 };
@@ -139,7 +139,7 @@ fn broken(life: &Life, subject: Option<&OnDisk>, time: &Time) -> Result<(), Stri
     let before = subject.health().metrics.read_errors;
     for key in (0..KEYS).map(key) {
         let record = subject.record(&key);
-        let providers = all_of(&subject.providers(&key));
+        let providers = in_order(&subject.providers(&key));
         let providers = Some(providers).filter(|of| !of.is_empty());
         let is_blind = subject.health().metrics.read_errors > before;
         let is_right = allowed.iter().any(|contents| {

@@ -11,11 +11,11 @@ use netabase_store::{
     records::{Clock as _, RecordDurability},
 };
 use netabase_tests::Random;
-use record_store_tests::{OK, address, all_of, key, peer};
+use record_store_tests::{OK, address, key, peer};
 
 use super::{
     check,
-    rules::{Change, Rules},
+    rules::{Change, Rules, in_order},
     subject::Subject,
     world::{Time, World},
 };
@@ -327,7 +327,7 @@ impl Life {
         let said = subject.apply(change);
         let key = change.key();
         let record = subject.record(key);
-        let providers = all_of(&subject.providers(key));
+        let providers = in_order(&subject.providers(key));
         if said != right {
             return Err(format!(
                 "{change:?} is answered by {said:?}, and not by {right:?}"

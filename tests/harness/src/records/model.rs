@@ -10,12 +10,12 @@ use netabase_store::{
     records::Clock as _,
 };
 use netabase_tests::Random;
-use record_store_tests::{OK, all_of, key, local, said};
+use record_store_tests::{OK, key, local, said};
 
 use super::{
     life::{KEYS, Step, live, step},
     power::open,
-    rules::{Change, Rules},
+    rules::{Change, Rules, in_order},
     subject::Subject,
     world::{Time, World},
 };
@@ -139,7 +139,7 @@ fn of_libp2p(steps: &[Step], world: World) -> Result<(), String> {
         let contents = rules.contents(now);
         for key in (0..KEYS).map(key) {
             let record = theirs.get(&key);
-            let providers = all_of(&theirs.providers(&key));
+            let providers = in_order(&theirs.providers(&key));
             let nobody = Vec::new();
             let right = contents.providers.get(key.as_ref()).unwrap_or(&nobody);
             if record.as_deref() != contents.records.get(key.as_ref()) || providers != *right {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Instant};
 use libp2p_core::{Multiaddr, multiaddr::Protocol};
 use libp2p_identity::PeerId;
 use libp2p_kad::{ProviderRecord, Record, RecordKey};
-use record_store_tests::{OK, Whole, distance, local};
+use record_store_tests::{OK, Whole, all_of, distance, local};
 
 use super::world::World;
 
@@ -47,6 +47,18 @@ impl Change {
 pub(crate) struct Contents {
     pub(crate) records: BTreeMap<Vec<u8>, Record>,
     pub(crate) providers: BTreeMap<Vec<u8>, Vec<Whole>>,
+}
+
+/// Returns providers in an order of their own: who is announced again takes the place that it had, or
+/// a new one where it was taken out in between, and nobody is promised either.
+pub(crate) fn in_order(found: &[ProviderRecord]) -> Vec<Whole> {
+    let mut found = all_of(found);
+    sort(&mut found);
+    found
+}
+
+fn sort(providers: &mut [Whole]) {
+    providers.sort_by_key(|(_, peer, ..)| peer.to_bytes());
 }
 
 impl Contents {
@@ -313,6 +325,7 @@ impl Rules {
     pub(crate) fn contents(&self, now: Instant) -> Contents {
         let mut now_left = self.clone();
         now_left.expire(now);
+        now_left.providers.values_mut().for_each(|of| sort(of));
         let records = now_left.records.into_iter();
         Contents {
             records: records.map(|(key, held)| (key, held.record)).collect(),
