@@ -174,7 +174,7 @@ fn three_peers_give_nearly_three_times_as_much_as_one() {
     }
 }
 
-/// Four requests of 192 KiB in each 400 ms would be 1.9 MiB a second.
+/// Four requests of 64 KiB in each 400 ms would be 640 KiB a second.
 #[test]
 fn more_is_asked_at_a_time_of_a_peer_that_is_fast_and_far_away() {
     let mut world = World::new(1, &LARGE);
