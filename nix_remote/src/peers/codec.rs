@@ -9,7 +9,7 @@ use libp2p::{
 };
 
 use super::{
-    buffers::{Buffers, FIRST_BYTES},
+    buffers::{Buffers, Growing},
     transfer::{
         Blob, GroupRange, HOLDING_BYTES_MAX, MessageError, PROTOCOL, REQUEST_BYTES_MAX,
         RESPONSE_BYTES_MAX, Received, Receiving, Request, Response, is_proof,
@@ -169,34 +169,19 @@ where
 }
 
 /// Reads to the end of a stream, and fails as soon as there are more than `limit` bytes.
-///
-/// Memory is taken for [`FIRST_BYTES`], and for all that there may be once those have come.
 async fn read_at_most<T>(io: &mut T, limit: usize, buffers: &Buffers) -> io::Result<Vec<u8>>
 where
     T: AsyncRead + Unpin + Send,
 {
-    let mut bytes = vec![0; limit.saturating_add(1).min(FIRST_BYTES)];
-    let mut length = 0;
+    let mut bytes = Growing::new(limit + 1, buffers.clone());
     loop {
-        let read = match bytes.get_mut(length..) {
-            Some(rest) if !rest.is_empty() => io.read(rest).await?,
-            _ => 0,
-        };
-        length += read;
-        if length > limit {
-            let bytes = length;
+        match io.read(bytes.space()).await? {
+            0 => return Ok(bytes.into_bytes()),
+            read => bytes.arrived(read),
+        }
+        let bytes = bytes.bytes().len();
+        if bytes > limit {
             return Err(invalid(MessageError::TooLarge { bytes, limit }));
-        }
-        if read == 0 {
-            bytes.truncate(length);
-            return Ok(bytes);
-        }
-        if length == bytes.len() {
-            let mut all = buffers.take(limit + 1);
-            if let Some(begin) = all.get_mut(..length) {
-                begin.copy_from_slice(&bytes);
-            }
-            bytes = all;
         }
     }
 }

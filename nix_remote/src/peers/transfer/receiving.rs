@@ -9,7 +9,7 @@ use super::{
     proof::{Place, ProofError},
     tree::{Step, Walk},
 };
-use crate::peers::buffers::{Buffers, FIRST_BYTES};
+use crate::peers::buffers::{Buffers, Growing};
 
 /// The most bytes that are read of a proof after those that were verified, so the most that a lie
 /// can waste: a group, and all hashes above it.
@@ -44,9 +44,7 @@ pub struct Receiving {
     step: Option<Step>,
     /// How many bytes the proof has.
     length: usize,
-    bytes: Vec<u8>,
-    arrived: usize,
-    buffers: Buffers,
+    bytes: Growing,
     received: Received,
 }
 
@@ -89,9 +87,8 @@ impl Receiving {
             step: walk.next(),
             walk,
             length,
-            bytes: Vec::new(),
-            arrived: 0,
-            buffers,
+            // One byte more tells that the proof does not end where it should.
+            bytes: Growing::new(length + 1, buffers),
             received: Received {
                 blob: *blob,
                 range,
@@ -109,34 +106,28 @@ impl Receiving {
         if self.received.wrong.is_some() {
             return &mut [];
         }
-        // One byte more tells that the proof does not end where it should.
-        let all = self.length + 1;
-        if self.bytes.is_empty() {
-            self.bytes.resize(all.min(FIRST_BYTES), 0);
-        } else if self.arrived == self.bytes.len() && self.arrived < all {
-            let mut bytes = self.buffers.take(all);
-            if let Some(begin) = bytes.get_mut(..self.arrived) {
-                begin.copy_from_slice(&self.bytes);
-            }
-            self.bytes = bytes;
-        }
-        let end = self.bytes.len().min(self.received.verified + LIE_BYTES_MAX);
-        self.bytes.get_mut(self.arrived..end).unwrap_or_default()
+        let most = self.received.verified + LIE_BYTES_MAX;
+        let most = most.saturating_sub(self.bytes.bytes().len());
+        let space = self.bytes.space();
+        let most = most.min(space.len());
+        space.get_mut(..most).unwrap_or_default()
     }
 
     /// Takes note that so many bytes were put to the begin of the space, and verifies the parts that
     /// are whole.
     pub fn arrived(&mut self, bytes: usize) {
-        self.arrived = self.bytes.len().min(self.arrived + bytes);
+        self.bytes.arrived(bytes);
+        self.verify();
+    }
+
+    fn verify(&mut self) {
+        let arrived = self.bytes.bytes();
         while let Some(step) = self.step {
             let begin = self.received.verified;
             let place = begin..begin + step.bytes();
-            let Some(part) = self.bytes.get(place.clone()) else {
+            let Some(part) = arrived.get(place.clone()) else {
                 return;
             };
-            if place.end > self.arrived {
-                return;
-            }
             if !self.walk.accept(step, part) {
                 self.received.wrong = Some(ProofError::Wrong(Place::of(step)));
                 return;
@@ -151,7 +142,7 @@ impl Receiving {
             }
             self.step = self.walk.next();
         }
-        if self.arrived > self.length {
+        if arrived.len() > self.length {
             self.received.wrong = Some(self.of_length());
         }
     }
@@ -174,18 +165,17 @@ impl Receiving {
     /// Ends where no more comes, or there is no space.
     #[must_use]
     pub fn finish(mut self) -> Received {
-        if self.received.wrong.is_none() && self.arrived != self.length {
+        if self.received.wrong.is_none() && self.bytes.bytes().len() != self.length {
             self.received.wrong = Some(self.of_length());
         }
-        self.bytes.truncate(self.arrived);
-        self.received.proof = self.bytes;
+        self.received.proof = self.bytes.into_bytes();
         self.received
     }
 
-    const fn of_length(&self) -> ProofError {
+    fn of_length(&self) -> ProofError {
         ProofError::Length {
             expected: self.length,
-            found: self.arrived,
+            found: self.bytes.bytes().len(),
         }
     }
 }
@@ -194,9 +184,8 @@ impl Received {
     /// Takes in a proof that is there as a whole.
     pub(super) fn of(blob: &Blob, range: GroupRange, proof: Vec<u8>) -> Result<Self, ProofError> {
         let mut receiving = Receiving::new(blob, range)?;
-        let arrived = proof.len();
-        receiving.bytes = proof;
-        receiving.arrived(arrived);
+        receiving.bytes = Growing::of(proof);
+        receiving.verify();
         Ok(receiving.finish())
     }
 
