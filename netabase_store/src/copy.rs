@@ -143,7 +143,7 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     removed.map_err(|source| failed("remove", path, source))
 }
 
-fn failed(action: &'static str, path: &Path, source: io::Error) -> NetabaseError {
+pub(crate) fn failed(action: &'static str, path: &Path, source: io::Error) -> NetabaseError {
     StoreError::Io {
         action,
         path: path.into(),

@@ -6,6 +6,7 @@ mod detect;
 mod load;
 mod records;
 mod recover;
+mod sort;
 mod verify;
 
 use std::{fmt, path::Path, sync::Arc};

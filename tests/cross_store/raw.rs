@@ -9,8 +9,8 @@ use netabase_store::{
     detect_engine, encode_key,
 };
 use netabase_tests::{
-    Customer, Order, OrderByTotalSecondaryKey, Setting, ShopDefinition, assert_sound, customer,
-    order, refusal, setting,
+    Customer, CustomerTagsSecondaryKey, Order, OrderByTotalSecondaryKey, Setting, ShopDefinition,
+    assert_sound, customer, order, refusal, setting,
 };
 
 use super::damage::write;
@@ -20,6 +20,7 @@ type Shop<B> = Store<ShopDefinition, B>;
 on_every_file_engine! {
     a_store_shows_without_its_types,
     a_store_of_raw_records_is_the_same_store,
+    indexes_that_do_not_fit_in_memory_are_loaded_too,
     computed_values_that_are_left_out_are_rebuilt,
     a_loader_refuses_what_is_no_record,
     a_schema_that_no_store_can_have_is_refused,
@@ -170,6 +171,38 @@ fn a_store_of_raw_records_is_the_same_store<B: OpenBackend>(path: &Path) -> Resu
     // What is there is not written over.
     assert!(create::<B>(&loaded, store.schema(), &[]).is_err());
     assert_filled::<B>(&loaded)
+}
+
+/// 50 tags of 100 customers have 19 MiB; 16 MiB of entries wait in memory.
+fn indexes_that_do_not_fit_in_memory_are_loaded_too<B: OpenBackend>(path: &Path) -> Result<()> {
+    let tag =
+        |id: u64, tag: u64| format!("{:03}-{id:03}-{}", (id + 7 * tag) % 200, "t".repeat(400));
+    let tagged = |id| Customer {
+        tags: (0..50).map(|number| tag(id, number)).collect(),
+        ..customer(id)
+    };
+    let store = filled::<B>(path)?;
+    store
+        .open_tree::<Customer>()
+        .put_many((0..100).map(tagged))?;
+    drop(store);
+    let store = raw::<B>(path)?;
+    let copy = path.with_extension("copy");
+    create::<B>(&copy, store.schema(), &records(&store)?)?;
+    drop(store);
+    let files = fs::read_dir(path.parent().unwrap()).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.contains("copy")).count(), 1);
+
+    let store = Shop::<B>::open(&copy)?;
+    assert_sound(&store);
+    let customers = store.open_tree::<Customer>();
+    assert_eq!(customers.len()?, 100);
+    let by_tag = customers.index::<CustomerTagsSecondaryKey>();
+    assert_eq!(by_tag.iter().count()?, 100 * 50);
+    let found: Vec<_> = by_tag.get(tag(3, 5)).values().collect::<Result<_>>()?;
+    assert!(found == [tagged(3)]);
+    Ok(())
 }
 
 fn computed_values_that_are_left_out_are_rebuilt<B: OpenBackend>(path: &Path) -> Result<()> {

@@ -2,10 +2,15 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use super::{RawRecord, RawStore, check::check_schema, undecodable};
+use super::{
+    RawRecord, RawStore,
+    check::check_schema,
+    sort::{SORT_BYTES, Sorter},
+    undecodable,
+};
 use crate::{
     backends::{Backend, OpenBackend},
-    copy::{CHUNK_BYTES, create_aside},
+    copy::{CHUNK_BYTES, beside, create_aside},
     dynamic::{add_entries, decode_fields, encode_fields, encode_primary},
     envelope,
     error::{EncodingDecodingError, NetabaseError, Result, StoreError},
@@ -25,7 +30,8 @@ impl<B: OpenBackend> RawStore<B> {
     /// `fill` adds.
     ///
     /// The store is complete or absent after a crash and after an error. About 8 MiB of records are
-    /// held in memory.
+    /// held in memory, and 16 MiB of entries of indexes that are not unique: these are written last,
+    /// in their order. Those beyond that wait in a file beside the store that has no name.
     ///
     /// # Errors
     /// Fails when something is at `path`, when no store can have the schema, when `fill` fails, or
@@ -59,6 +65,7 @@ impl<B: OpenBackend> RawStore<B> {
             schema,
             core: None,
             bytes: 0,
+            entries: Sorter::new(beside(partial, "entries"), SORT_BYTES),
             rebuild,
         };
         fill(&mut loader)?;
@@ -76,6 +83,8 @@ pub struct RawLoader<'s, B: Backend> {
     // The chunk that is being filled, once it has a record.
     core: Option<WriteCore<B>>,
     bytes: usize,
+    /// The entries of indexes in which nothing is looked up meanwhile.
+    entries: Sorter,
     rebuild: BTreeSet<String>,
 }
 
@@ -204,13 +213,28 @@ impl<'s, B: Backend> RawLoader<'s, B> {
         entries: &Entries,
     ) -> Result<()> {
         let (none, mut bytes) = (Entries::default(), key.len() + row.len());
-        let core = self.core()?;
+        let core = begun(&self.inner, &mut self.core)?;
         check_claims(core, tables, &key, &none, entries)?;
+        let is_unique = |table| {
+            let mut indexes = tables.indexes.iter();
+            tables.has_unique && indexes.any(|index| index.id == table && index.unique)
+        };
         plan_entries(tables, &key, &none, entries, &mut |edit| {
-            bytes += edit.key.len() + edit.value.as_deref().map_or(0, <[u8]>::len);
-            core.edit(edit.table, edit.key, edit.value);
+            let value = edit.value.as_deref().unwrap_or_default();
+            if is_unique(edit.table) {
+                bytes += edit.key.len() + value.len();
+                core.edit(edit.table, edit.key, edit.value);
+            } else {
+                self.entries.add(edit.table, &edit.key, value);
+            }
         });
         core.edit(tables.rows.id, key, Some(row.into()));
+        self.entries.make_room()?;
+        self.grown(bytes)
+    }
+
+    /// Takes note that the chunk has so many bytes more, and ends it where that are enough.
+    fn grown(&mut self, bytes: usize) -> Result<()> {
         self.bytes += bytes;
         if self.bytes < CHUNK_BYTES {
             return Ok(());
@@ -222,20 +246,35 @@ impl<'s, B: Backend> RawLoader<'s, B> {
     }
 
     fn core(&mut self) -> Result<&WriteCore<B>> {
-        let core = match self.core.take() {
-            Some(core) => core,
-            None => self.inner.begin()?,
-        };
-        Ok(self.core.insert(core))
+        begun(&self.inner, &mut self.core)
     }
 
     fn finish(mut self) -> Result<()> {
+        let mut rows = self.entries.drain()?;
+        while let Some(row) = rows.next()? {
+            let bytes = row.key.len() + row.value.len();
+            self.core()?
+                .edit(row.table, row.key, Some(row.value.into()));
+            self.grown(bytes)?;
+        }
         let rebuild: Vec<_> = std::mem::take(&mut self.rebuild).into_iter().collect();
         meta::edit_rebuild(self.core()?, &rebuild);
         self.core
             .map_or(Ok(()), |core| core.commit(Durability::Immediate))?;
         self.inner.flush()
     }
+}
+
+/// Returns the chunk that is being filled.
+fn begun<'c, B: Backend>(
+    inner: &Arc<Inner<B>>,
+    core: &'c mut Option<WriteCore<B>>,
+) -> Result<&'c WriteCore<B>> {
+    let begun = match core.take() {
+        Some(core) => core,
+        None => inner.begin()?,
+    };
+    Ok(core.insert(begun))
 }
 
 impl<B: Backend> std::fmt::Debug for RawLoader<'_, B> {
