@@ -102,6 +102,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn bytes_go_in_and_come_out_as_they_are() {
+        for bytes in [b"plain".as_slice(), b"\xff\0", b""] {
+            let string = ByteString::from(bytes);
+            assert_eq!(string.as_ref(), bytes);
+            assert_eq!(string.into_bytes(), bytes);
+        }
+    }
+
+    #[test]
     fn debug_shows_text_as_text_and_other_bytes_escaped() {
         for (bytes, shown) in [
             (b"plain".as_slice(), r#""plain""#),

@@ -200,3 +200,94 @@ impl OutputReference {
         SingleDerivedPath::from_cursor(cursor).map(Self::Path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+    use crate::store_path::StorePath;
+
+    /// Options that name an output of the derivation itself and one of another, in every place.
+    fn with_references() -> (DerivationOptions, SingleDerivedPath, StorePath) {
+        let drv_path =
+            StorePath::from_base_name("g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-bar.drv").expect("a path");
+        let built = SingleDerivedPath::opaque(drv_path).built(OutputName::out());
+        let built = built.expect("not too deep");
+        let output =
+            StorePath::from_base_name("g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-bar").expect("a path");
+        let set = || {
+            BTreeSet::from([
+                OutputReference::Own(OutputName::out()),
+                OutputReference::Path(built.clone()),
+            ])
+        };
+        let checks = OutputChecks {
+            ignore_self_refs: true,
+            max_size: Some(1),
+            max_closure_size: None,
+            allowed_references: Some(set()),
+            disallowed_references: set(),
+            allowed_requisites: None,
+            disallowed_requisites: set(),
+        };
+        let options = DerivationOptions {
+            output_checks: OutputChecksSpec::PerOutput([(OutputName::out(), checks)].into()),
+            unsafe_discard_references: [(OutputName::out(), true)].into(),
+            export_references_graph: [("graph".to_string(), [built.clone()].into())].into(),
+            ..DerivationOptions::default()
+        };
+        (options, built, output)
+    }
+
+    #[test]
+    fn the_json_form_holds_checks_references_and_graphs() {
+        let (options, ..) = with_references();
+        let json = options.to_json();
+        let set = json!([
+            { "drvPath": "g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-bar.drv", "output": "out" },
+            { "drvPath": "self", "output": "out" },
+        ]);
+        let checks = &json["outputChecks"]["perOutput"]["out"];
+        let mut found = checks["allowedReferences"]
+            .as_array()
+            .expect("a list")
+            .clone();
+        found.sort_by_key(Value::to_string);
+        assert_eq!(Value::from(found), set);
+        assert_eq!(
+            (&checks["allowedRequisites"], &checks["maxSize"]),
+            (&Value::Null, &json!(1))
+        );
+        assert_eq!(json["exportReferencesGraph"], json!({ "graph": [set[0]] }));
+        assert_eq!(json["unsafeDiscardReferences"], json!({ "out": true }));
+        assert_eq!(DerivationOptions::from_json(&json), Ok(options));
+    }
+
+    #[test]
+    fn outputs_of_others_are_replaced_where_they_are_known() {
+        let (options, built, output) = with_references();
+        assert_eq!(options.clone().resolve(|_| None), Err(built.clone()));
+        let resolved = options.resolve(|path| (*path == built).then(|| output.clone()));
+        let resolved = resolved.expect("all are known");
+        let opaque = SingleDerivedPath::opaque(output);
+        assert_eq!(
+            resolved.export_references_graph["graph"],
+            [opaque.clone()].into()
+        );
+        let set = BTreeSet::from([
+            OutputReference::Own(OutputName::out()),
+            OutputReference::Path(opaque),
+        ]);
+        let again = resolved.clone().resolve(|_| None);
+        assert_eq!(again.as_ref(), Ok(&resolved));
+        let OutputChecksSpec::PerOutput(outputs) = resolved.output_checks else {
+            panic!("the checks are still by output");
+        };
+        let checks = &outputs[&OutputName::out()];
+        assert_eq!(checks.allowed_references, Some(set.clone()));
+        assert_eq!(checks.disallowed_references, set);
+        assert_eq!(checks.allowed_requisites, None);
+        assert_eq!(checks.disallowed_requisites, set);
+    }
+}

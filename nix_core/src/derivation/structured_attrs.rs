@@ -116,6 +116,15 @@ mod tests {
     }
 
     #[test]
+    fn attributes_are_found_by_name() {
+        let attrs = StructuredAttrs::parse(br#"{"a":1,"b":null}"#).expect("attributes");
+        assert_eq!(attrs.get("a"), Some(&Value::from(1)));
+        assert_eq!(attrs.get("b"), Some(&Value::Null));
+        assert_eq!(attrs.get("c"), None);
+        assert_eq!(Value::Object(attrs.as_map().clone()), attrs.into_json());
+    }
+
+    #[test]
     fn other_spellings_have_the_same_attributes() {
         for text in [
             r#" { "b" : 2 , "a" : 1 } "#,

@@ -236,8 +236,18 @@ fn installables_are_split_at_the_last_caret() {
         assert_eq!(parsed, expected);
         assert_eq!(format!("{}{}", parsed.0, parsed.1), text);
     }
-    for text in ["foo^", "foo^b ar", "^^", "foo^*,a", "foo^a,,b"] {
-        assert!(ExtendedOutputsSpec::parse(text).is_err(), "{text}");
+    for (text, at) in [
+        ("foo^", 4),
+        ("foo^b ar", 4),
+        ("^^", 2),
+        ("foo^*,a", 4),
+        ("foo^a,,b", 6),
+    ] {
+        let refused = ExtendedOutputsSpec::parse(text);
+        assert!(
+            matches!(refused, Err(DerivedPathError::Output { index, .. }) if index == at),
+            "{text}: {refused:?}"
+        );
     }
 }
 
@@ -281,10 +291,9 @@ fn json_of_another_shape_is_refused() {
         assert_eq!(error.to_string(), message, "{value}");
     }
     assert!(ExtendedOutputsSpec::from_json(&json!([])).is_err());
-    assert_eq!(
-        ExtendedOutputsSpec::from_json(&Value::Null),
-        Ok(ExtendedOutputsSpec::Default)
-    );
+    let default = ExtendedOutputsSpec::Default;
+    assert_eq!(default.to_json(), Value::Null);
+    assert_eq!(ExtendedOutputsSpec::from_json(&Value::Null), Ok(default));
 }
 
 #[test]
@@ -313,7 +322,14 @@ fn the_oldest_form_has_no_derivations_as_objects() {
     }
     let skipped = StorePathWithOutputs::parse(&dir(), &format!("{FOO}!,a,,b,")).expect("names");
     assert_eq!(skipped.outputs, [name("a"), name("b")].into());
-    assert!(StorePathWithOutputs::parse(&dir(), &format!("{FOO}!*")).is_err());
+    for (rest, index) in [("!*", 0), ("!a,*", 2), ("!a,,bc,d e", 6)] {
+        let refused = StorePathWithOutputs::parse(&dir(), &format!("{FOO}{rest}"));
+        let at = FOO.len() + 1 + index;
+        assert!(
+            matches!(refused, Err(DerivedPathError::Output { index, .. }) if index == at),
+            "{rest}: {refused:?}"
+        );
+    }
     assert!(StorePathWithOutputs::parse(&dir(), &format!("{FOO}!a!b")).is_err());
 }
 
@@ -334,6 +350,8 @@ proptest! {
     fn every_form_of_a_single_path_is_read_again(path in arb_single_derived_path()) {
         let dir = dir();
         prop_assert_eq!(SingleDerivedPath::parse(&dir, &path.print(&dir)), Ok(path.clone()));
+        let legacy = path.print_legacy(&dir);
+        prop_assert_eq!(SingleDerivedPath::parse_legacy(&dir, &legacy), Ok(path.clone()));
         prop_assert_eq!(SingleDerivedPath::from_json(&path.to_json()), Ok(path.clone()));
         let derived = DerivedPath::from(path.clone());
         prop_assert_eq!(derived.print(&dir), path.print(&dir));
@@ -343,6 +361,9 @@ proptest! {
     fn every_form_of_a_spec_is_read_again(spec in arb_outputs_spec()) {
         prop_assert_eq!(spec.to_string().parse(), Ok(spec.clone()));
         prop_assert_eq!(OutputsSpec::from_json(&spec.to_json()), Ok(spec.clone()));
+        let explicit = ExtendedOutputsSpec::Explicit(spec.clone());
+        prop_assert_eq!(explicit.to_json(), spec.to_json());
+        prop_assert_eq!(ExtendedOutputsSpec::from_json(&spec.to_json()), Ok(explicit));
     }
 
     #[test]

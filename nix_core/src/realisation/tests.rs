@@ -131,7 +131,14 @@ fn the_same_path_twice_is_the_union_of_the_signatures() {
 #[test]
 fn a_build_trace_answers_for_the_outputs_that_it_knows() {
     let mut trace = BuildTrace::default();
+    assert_eq!((trace.len(), trace.is_empty()), (0, true));
     trace.insert(realisation()).unwrap();
+    trace.insert(realisation()).unwrap();
+    assert_eq!((trace.len(), trace.is_empty()), (1, false));
+    let mut other = realisation();
+    other.key.output_name = OutputName::new("lib").unwrap();
+    trace.insert(other).unwrap();
+    assert_eq!(trace.len(), 2);
     let ask = |drv: &str, output: &str| {
         let (drv, output) = (drv.parse().unwrap(), OutputName::new(output).unwrap());
         crate::derivation::BuildTrace::output_path(&trace, &drv, &output).unwrap()

@@ -1,4 +1,4 @@
-use alloc::{format, string::ToString, vec, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::ToString, vec, vec::Vec};
 
 use proptest::prelude::*;
 
@@ -242,6 +242,14 @@ fn store_paths_sort_as_nix_prints_them() {
     assert!(path(0) < path(19));
     let same = |text| StorePath::new([0; 20], &name(text));
     assert!(same("a-") < same("a.") && same("a.") < same("aa"));
+}
+
+#[test]
+fn maps_by_store_path_are_asked_by_base_name() {
+    let path = StorePath::new([1; 20], &name("a"));
+    let sorted = BTreeSet::from([path.clone(), StorePath::new([2; 20], &name("a"))]);
+    assert_eq!(sorted.get(path.base_name()), Some(&path));
+    assert_eq!(sorted.get("a"), None);
 }
 
 #[test]

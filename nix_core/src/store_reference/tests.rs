@@ -43,6 +43,21 @@ fn short_forms_are_what_they_stand_for() {
 }
 
 #[test]
+fn a_url_has_a_scheme_and_a_decoded_path() {
+    let parts = |text: &str| match parse(text).location {
+        StoreLocation::Url(url) => (url.scheme().to_string(), url.path().to_string()),
+        other => panic!("{text}: {other:?}"),
+    };
+    for (text, scheme, path) in [
+        ("https://cache.nixos.org", "https", ""),
+        ("ssh-ng://host/a%20b%25", "ssh-ng", "/a b%"),
+        ("unix:///run/nix.sock", "unix", "/run/nix.sock"),
+    ] {
+        assert_eq!(parts(text), (scheme.to_string(), path.to_string()));
+    }
+}
+
+#[test]
 fn relative_paths_need_a_folder() {
     for text in ["./foo?a=b", "../x", "foo/bar"] {
         assert_eq!(

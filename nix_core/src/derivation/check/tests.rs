@@ -1,4 +1,4 @@
-use alloc::format;
+use alloc::{format, vec, vec::Vec};
 
 use core::convert::Infallible;
 
@@ -174,6 +174,73 @@ fn outputs_of_different_kinds_are_refused() {
         check(read(text)),
         Err(CheckError::Modulo(ModuloError::Own(own)))
     );
+}
+
+#[test]
+fn outputs_share_their_kind_and_floating_ones_their_algorithm() {
+    use super::super::{DerivationType as Type, DerivationTypeError as Error};
+
+    let fixed = "fixed:sha256:1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s";
+    let fixed = || DerivationOutput::Fixed(fixed.parse().expect("a content address"));
+    let drv = |outputs: Vec<(&str, DerivationOutput)>| {
+        let name = |text| OutputName::new(text).expect("a name");
+        let outputs = outputs
+            .into_iter()
+            .map(|(text, output)| (name(text), output));
+        Derivation {
+            outputs: outputs.collect(),
+            ..unfilled()
+        }
+        .derivation_type()
+    };
+    let parsed = |a: &str, b: &str| {
+        read(&format!(
+            r#"Derive([("a","",{a}),("b","",{b})],[],[],"s","b",[],[])"#
+        ))
+        .derivation_type()
+    };
+    let (md5, sha1) = (r#""r:md5","""#, r#""sha1","""#);
+    assert_eq!(parsed(sha1, r#""r:sha1","""#), Ok(Type::Floating));
+    assert_eq!(parsed(md5, sha1), Err(Error::Algorithms));
+    assert_eq!(
+        parsed(r#""r:md5","impure""#, r#""sha1","impure""#),
+        Ok(Type::Impure)
+    );
+    assert_eq!(parsed(r#""r:md5","impure""#, md5), Err(Error::Mixed));
+    assert_eq!(drv(vec![]), Err(Error::NoOutputs));
+    assert_eq!(drv(vec![("out", fixed())]), Ok(Type::Fixed));
+    assert_eq!(drv(vec![("dev", fixed())]), Err(Error::FixedName));
+    assert_eq!(
+        drv(vec![("dev", fixed()), ("out", fixed())]),
+        Err(Error::SeveralFixed)
+    );
+}
+
+#[test]
+fn a_path_that_cannot_be_known_before_the_build_is_refused() {
+    let input = read(r#"Derive([("out","","r:sha256","")],[],[],"s","b",[],[])"#);
+    let drv_path = path("g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-x.drv");
+    let mut derivation = unfilled();
+    let used = InputOutputs {
+        outputs: [OutputName::out()].into(),
+        ..InputOutputs::default()
+    };
+    derivation.inputs.derivations.insert(drv_path.clone(), used);
+    let others = BTreeMap::from([(drv_path, input)]);
+    let dir = StoreDir::default();
+    let checked = derivation
+        .clone()
+        .check(&mut DerivationModulo::new(&dir, &others));
+    assert!(checked.is_ok(), "{checked:?}");
+
+    let (output, found) = (
+        OutputName::out(),
+        path("g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-x"),
+    );
+    let known = DerivationOutput::InputAddressed(found.clone());
+    derivation.outputs = BTreeMap::from([(output.clone(), known)]);
+    let checked = derivation.check(&mut DerivationModulo::new(&dir, &others));
+    assert_eq!(checked, Err(CheckError::NotDeferred { output, found }));
 }
 
 #[test]

@@ -353,6 +353,18 @@ fn outputs_whose_paths_are_not_known_need_a_feature() {
 }
 
 #[test]
+fn only_the_feature_of_that_name_asks_for_a_range_of_user_ids() {
+    for (features, expected) in [
+        ("kvm", false),
+        ("uid-ranges", false),
+        ("kvm uid-range", true),
+    ] {
+        let options = options(&drv(&[("requiredSystemFeatures", features)])).expect("options");
+        assert_eq!(options.uses_uid_range(), expected, "{features}");
+    }
+}
+
+#[test]
 fn the_json_form_has_exactly_its_fields() {
     let whole = DerivationOptions::default().to_json();
     assert_eq!(
