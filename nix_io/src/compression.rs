@@ -230,6 +230,13 @@ mod tests {
     }
 
     #[test]
+    fn archives_in_a_cache_have_these_extensions() {
+        let extensions = Compression::ALL.map(Compression::extension);
+        let known = ["xz", "zst", "bz2", "gz", "br"].map(Some);
+        assert_eq!(extensions.split_first(), Some((&None, &known[..])));
+    }
+
+    #[test]
     fn magics_are_told_apart_and_a_cut_one_is_none() {
         let cases: [(&[u8], _); 11] = [
             (b"\xfd7zXZ\0", Some(Compression::Xz)),

@@ -116,6 +116,7 @@ fn sets_hold_what_was_put_in_at_every_border_of_words() {
         let mut some = set(nodes, members.iter().copied());
         assert_eq!(some.iter().collect::<Vec<_>>(), members);
         assert_eq!(some.len(), members.len());
+        assert_eq!(some.is_empty(), members.is_empty());
         let others = some.clone().complement();
         assert_eq!(others.len(), index(nodes) - members.len());
         assert!(others.iter().all(|node| !some.contains(node)));
@@ -138,6 +139,7 @@ fn paths_that_are_referred_to_and_missing_are_told() {
         (b.clone(), vec![]),
     ];
     let graph = PathGraph::new(objects).unwrap();
+    assert_eq!(graph.paths(), [a.clone(), b.clone()]);
     assert_eq!(graph.missing(), &[lost.clone()].into());
     assert_eq!(graph.closure([&a]), Ok([a.clone(), b.clone()].into()));
     assert_eq!(graph.closure([&lost]), Err(UnknownPath(lost.clone())));

@@ -3,7 +3,7 @@ use alloc::{collections::BTreeSet, vec, vec::Vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::nix32;
+use crate::{nix32, store_path::StorePath};
 
 const LEN: usize = 32;
 
@@ -132,6 +132,47 @@ fn neither_store_dir_nor_name_is_needed_and_overlaps_count() {
         found_by_scanner(&[zeros, last_one], &[&bytes]),
         [zeros, last_one]
     );
+}
+
+#[test]
+fn a_scan_is_complete_when_each_part_was_found() {
+    let (first, second) = ([b'0'; LEN], [b'1'; LEN]);
+    let mut scanner = ReferenceScanner::new([first, second]);
+    assert!(!scanner.is_complete());
+    for (bytes, complete) in [
+        (&first, false),
+        (&first, false),
+        (&second, true),
+        (&first, true),
+    ] {
+        scanner.update(b"-");
+        scanner.update(bytes);
+        assert_eq!(scanner.is_complete(), complete);
+    }
+    assert!(ReferenceScanner::new([]).is_complete());
+}
+
+#[test]
+fn paths_are_found_by_their_hash_parts() {
+    let path = |text: &str| StorePath::from_base_name(text).unwrap();
+    let own = path("g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-own");
+    let other = path("00000000000000000000000000000000-other");
+    let mut scanner = PathScanner::new([own.clone(), other]);
+    scanner.update(b"/nix/store/g1w7hy3qg1w7hy3q");
+    scanner.update(b"g1w7hy3qg1w7hy3q-of-another-name");
+    assert_eq!(scanner.finish(), [own].into());
+}
+
+#[test]
+fn a_rewriter_holds_back_only_what_may_begin_a_match() {
+    let mut rewriter = Rewriter::new([([b'0'; LEN], [b'1'; LEN])]);
+    let mut passed = 0;
+    rewriter.update(&[b'0'; LEN - 1], |bytes| passed += bytes.len());
+    assert_eq!((passed, rewriter.positions()), (0, &[][..]));
+    rewriter.update(b"-", |bytes| passed += bytes.len());
+    assert_eq!((passed, rewriter.positions()), (1, &[][..]));
+    rewriter.update(&[b'0'; LEN], |bytes| passed += bytes.len());
+    assert_eq!((passed, rewriter.positions()), (2 * LEN, &[32][..]));
 }
 
 #[test]

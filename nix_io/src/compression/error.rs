@@ -157,3 +157,25 @@ impl From<DecompressErrorKind> for io::Error {
         Self::new(kind.io_kind(), kind)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_equal_but_for_their_causes() {
+        let of =
+            |compression, position, kind| DecompressError::new(compression, position, kind, None);
+        let (xz, cut) = (Compression::Xz, DecompressErrorKind::Truncated);
+        let error = of(xz, 1, cut);
+        let cause = io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert_eq!(error, DecompressError::new(xz, 1, cut, Some(cause)));
+        for other in [
+            of(Compression::Zstd, 1, cut),
+            of(xz, 2, cut),
+            of(xz, 1, DecompressErrorKind::Corrupt),
+        ] {
+            assert_ne!(error, other);
+        }
+    }
+}

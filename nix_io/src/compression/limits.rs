@@ -44,3 +44,33 @@ impl Default for Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_too_high_above_the_floor_and_the_maximum_alone() {
+        let limits = Limits {
+            output_bytes_max: u64::MAX,
+            ratio_max: 10,
+            ratio_floor_bytes: 100,
+        };
+        for (input, output, expected) in [
+            (0, 100, false),
+            (0, 101, true),
+            (1, 101, true),
+            (10, 101, true),
+            (11, 101, false),
+            (20, 200, false),
+            (20, 201, true),
+            (u64::MAX, u64::MAX, false),
+        ] {
+            assert_eq!(
+                limits.is_ratio_too_high(input, output),
+                expected,
+                "{input} {output}"
+            );
+        }
+    }
+}

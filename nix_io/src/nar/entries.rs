@@ -99,3 +99,21 @@ pub(super) fn name_in_archive(on_disk: &[u8], undo_case_renames: bool) -> &[u8] 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renamed_name_ends_where_its_suffix_begins() {
+        for (on_disk, name) in [
+            (&b"README~nix~case~hack~1"[..], &b"README"[..]),
+            (b"a~nix~case~hack~1~nix~case~hack~2", b"a"),
+            (b"README~nix~case~hac", b"README~nix~case~hac"),
+            (b"", b""),
+        ] {
+            assert_eq!(name_in_archive(on_disk, true), name);
+            assert_eq!(name_in_archive(on_disk, false), on_disk);
+        }
+    }
+}

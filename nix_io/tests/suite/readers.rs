@@ -1,6 +1,6 @@
 //! Readers over sources that return little, are interrupted, or fail.
 
-use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 
 use nix_io::{
     nar::{self, NarLimits},
@@ -61,7 +61,35 @@ fn an_archive_is_read_through_interruptions_and_small_reads() {
         let mut copied = Vec::new();
         nar::copy(reader, &mut copied, NarLimits::default()).expect("an archive");
         assert_eq!(copied, archive);
+        // A reader that tells of each interruption.
+        let reader = BufReader::with_capacity(capacity, Slow::new(&archive));
+        let mut reader = nar::Reader::new(reader, NarLimits::default());
+        let size = reader.finish().expect("an archive");
+        assert_eq!(size, archive.len() as u64);
+        reader.expect_end_of_input().expect("nothing follows");
     }
+}
+
+#[test]
+fn a_bounded_reader_hides_interruptions() {
+    let mut reader = BoundedReader::new(Slow::new(b"x"));
+    assert_eq!(reader.fill_buf().expect("no interruption"), b"x");
+    reader.consume(1);
+    assert_eq!(reader.fill_buf().expect("no interruption"), b"");
+}
+
+#[test]
+fn what_is_buffered_counts_for_the_bound_and_what_was_taken_does_not() {
+    let bounded = |max| {
+        let mut reader = BoundedReader::with_capacity(4, &b"01234"[..]);
+        assert_eq!(reader.fill_buf().expect("memory"), b"0123");
+        reader.consume(1);
+        let mut read = Vec::new();
+        let end = reader.bytes_max(max).read_to_end(&mut read);
+        (end.is_ok(), read)
+    };
+    assert_eq!(bounded(4), (true, b"1234".to_vec()));
+    assert_eq!(bounded(3), (false, b"123".to_vec()));
 }
 
 #[test]
@@ -101,6 +129,8 @@ fn draining_survives_interruptions() {
     let mut reader = BoundedReader::with_capacity(2, Slow::new(b"some bytes"));
     assert_eq!(drain(&mut reader).expect("memory"), 10);
     assert_eq!(drain(&mut reader).expect("memory"), 0);
+    let mut reader = BufReader::with_capacity(2, Slow::new(b"some bytes"));
+    assert_eq!(drain(&mut reader).expect("memory"), 10);
 }
 
 #[test]
@@ -110,6 +140,11 @@ fn a_tee_shows_what_is_taken_and_nothing_that_is_only_lent() {
     tee.consume(4);
     let (rest, seen) = tee.finish().expect("memory");
     assert_eq!((rest, &seen[..]), (&b" and taken"[..], &b"lent"[..]));
+    let mut tee = TeeReader::new(&b"read"[..], Vec::new());
+    let mut target = [0; 3];
+    assert_eq!(tee.read(&mut target).expect("memory"), 3);
+    let (rest, seen) = tee.finish().expect("memory");
+    assert_eq!((rest, &target, &seen[..]), (&b"d"[..], b"rea", &b"rea"[..]));
 }
 
 #[test]

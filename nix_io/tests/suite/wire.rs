@@ -239,6 +239,10 @@ fn lengths_above_the_limits_are_refused_before_their_bytes() {
     let kind = WireErrorKind::ListTooLarge { length: 5, max: 4 };
     let read = Decoder::new(limits).strings(&mut &bytes[..]);
     assert_eq!(read, Err(WireError { kind, position: 24 }));
+    let mut bytes = Vec::new();
+    Encoder::new(&mut bytes).strings(&["abc", "d"]);
+    let read = Decoder::new(limits).strings(&mut &bytes[..]);
+    assert_eq!(read, Ok(Some(vec![b"abc".to_vec(), b"d".to_vec()])));
 }
 
 #[test]

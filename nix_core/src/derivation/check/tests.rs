@@ -89,6 +89,39 @@ fn fixed_outputs_get_their_variable() {
 }
 
 #[test]
+fn what_is_filled_in_lies_in_the_store_directory() {
+    let (gnu, others) = (
+        StoreDir::new("/gnu").expect("a store directory"),
+        BTreeMap::new(),
+    );
+    let filled = unfilled().fill_outputs(&mut DerivationModulo::new(&gnu, &others));
+    let filled = filled.expect("outputs that can be filled in");
+    for (name, path) in filled.output_paths() {
+        assert_eq!(filled.env[name.as_str().as_bytes()], *gnu.print(path));
+    }
+}
+
+#[test]
+fn a_memo_holds_the_hash_of_each_input_that_was_seen() {
+    use super::super::ModuloMemo;
+
+    let input = fill(unfilled()).expect("outputs that can be filled in");
+    let drv_path = path("g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-x.drv");
+    let others = BTreeMap::from([(drv_path.clone(), input.into_derivation())]);
+    let dir = StoreDir::default();
+    let mut modulo = DerivationModulo::new(&dir, &others);
+    let first = modulo.input(&drv_path);
+    let memo = modulo.into_memo();
+    assert_eq!((memo.len(), memo.is_empty()), (1, false));
+    let none = BTreeMap::new();
+    assert_eq!(
+        DerivationModulo::resume(&dir, &none, memo).input(&drv_path),
+        first
+    );
+    assert!(ModuloMemo::default().is_empty());
+}
+
+#[test]
 fn floating_and_impure_outputs_are_left_alone() {
     for hash in ["", "impure"] {
         let text = format!(r#"Derive([("out","","r:sha256","{hash}")],[],[],"s","b",[],[])"#);
