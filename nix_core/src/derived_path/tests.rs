@@ -1,4 +1,4 @@
-use alloc::{format, string::ToString, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::ToString, vec::Vec};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -213,6 +213,10 @@ fn specs_are_contained_in_one_another() {
         assert_eq!(larger.is_superset(smaller), expected, "{larger} {smaller}");
     }
     assert_eq!(a.clone().union(names(&["b"])), ab);
+    let set: BTreeSet<_> = [name("a"), name("b")].into();
+    let promised = OutputNames::new(set.clone()).expect("not empty");
+    assert_eq!(promised.into_inner(), set);
+    assert_eq!(OutputNames::new(BTreeSet::new()), None);
     assert_eq!(a.clone().union(OutputsSpec::All), OutputsSpec::All);
     assert_eq!(OutputsSpec::All.union(a), OutputsSpec::All);
 }

@@ -242,6 +242,8 @@ fn trusted_keys_have_one_key_a_name() {
     let names: Vec<_> = keys.iter().map(|key| key.name().as_str()).collect();
     assert_eq!(names, ["j", "k"]);
     assert_eq!((keys.len(), keys.is_empty()), (2, false));
+    let own = keys.get("k").map(|key| key.name().as_ref());
+    assert_eq!((own, keys.get("K")), (Some("k"), None));
     let none: TrustedKeys = "".parse().unwrap();
     assert_eq!((none.len(), none.is_empty()), (0, true));
 }

@@ -40,6 +40,10 @@ fn short_forms_are_what_they_stand_for() {
     check("nar+file://", "nar+file:///");
     assert_eq!(parse("daemon").location, StoreLocation::Daemon);
     assert_eq!(parse("local").location, StoreLocation::Local);
+    for (text, scheme) in [("daemon?a=b", "unix"), ("local?a=b", "local")] {
+        let url = StoreUrl::new(scheme, Authority::default(), "").expect("a URL");
+        assert_eq!(parse(text).location, StoreLocation::Url(url), "{text}");
+    }
 }
 
 #[test]

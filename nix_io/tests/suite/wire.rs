@@ -344,6 +344,23 @@ fn an_empty_chunk_does_not_end_a_framed_stream() {
     assert_eq!(bytes, [0; 8]);
 }
 
+#[test]
+fn chunks_are_filled_up_to_their_size_or_a_flush() {
+    let mut writer = FramedWriter::new(Vec::new(), 4);
+    for text in [&b"ab"[..], b"cdefg"] {
+        writer.write_all(text).expect("memory");
+    }
+    writer.flush().expect("memory");
+    writer.write_all(b"h").expect("memory");
+    let mut expected = Vec::new();
+    Encoder::new(&mut expected)
+        .frame(b"abcd")
+        .frame(b"efg")
+        .frame(b"h")
+        .frames_end();
+    assert_eq!(writer.finish().expect("memory"), expected);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
