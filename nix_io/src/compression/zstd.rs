@@ -178,8 +178,9 @@ mod tests {
     fn headers_are_read_as_rfc_8878_lays_them_out() {
         let magic = [0x28, 0xb5, 0x2f, 0xfd];
         let window = Err(DecompressErrorKind::Window { max: 128 << 20 });
-        let cases: [(&[u8], _); 12] = [
+        let cases: [(&[u8], _); 13] = [
             (&[0x00, 0x58], Ok(Header::Data(None))),
+            (&[0x04, 0x87], Ok(Header::Data(None))),
             (&[0x04, 0x88], Ok(Header::Data(None))),
             (&[0x04, 0x89], window),
             (&[0x24, 7], Ok(Header::Data(Some(7)))),

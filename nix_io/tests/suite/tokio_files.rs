@@ -10,7 +10,7 @@ use std::{
 use nix_io::nar::{
     self, DecodeErrorKind, Event, NarLimits, PackError, PackOptions, UnpackError, UnpackOptions,
 };
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
 
 use crate::support::{Scratch, Seen, Tree, decode_whole};
 
@@ -26,6 +26,39 @@ fn run<T>(future: impl Future<Output = T>) -> T {
         .enable_time()
         .build();
     runtime.expect("a runtime").block_on(future)
+}
+
+/// Returns its bytes in sevens, each time after an interruption.
+struct Interrupted<'a> {
+    bytes: &'a [u8],
+    is_interrupted: bool,
+}
+
+impl<'a> Interrupted<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let is_interrupted = false;
+        Self {
+            bytes,
+            is_interrupted,
+        }
+    }
+}
+
+impl AsyncRead for Interrupted<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        target: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.is_interrupted = !self.is_interrupted;
+        if self.is_interrupted {
+            return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
+        }
+        let (taken, rest) = self.bytes.split_at(self.bytes.len().min(7));
+        target.put_slice(taken);
+        self.bytes = rest;
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// Takes nothing.
@@ -66,6 +99,44 @@ fn events_are_those_of_the_decoder_and_the_rest_stays() {
             let mut rest = Vec::new();
             buffered.read_to_end(&mut rest).await.expect("memory");
             assert_eq!(rest, b"next");
+        }
+    });
+}
+
+#[test]
+fn an_archive_is_read_and_unpacked_through_interruptions() {
+    run(async {
+        let archive = Tree::directory([(b"a", Tree::file(b"contents"))]).archive();
+        let source = BufReader::new(Interrupted::new(&archive));
+        let mut reader = nar::tokio::Reader::new(source, NarLimits::default());
+        assert_eq!(reader.position(), 0);
+        while reader.next().await.expect("an archive") != Event::End {}
+        assert_eq!(reader.position(), archive.len() as u64);
+
+        let scratch = Scratch::new();
+        let source = BufReader::new(Interrupted::new(&archive));
+        let unpacked =
+            nar::tokio::unpack(source, scratch.path("tree"), &UnpackOptions::default()).await;
+        assert_eq!(unpacked.expect("an archive"), archive.len() as u64);
+    });
+}
+
+#[test]
+fn an_archive_that_is_cut_is_an_error_to_the_asynchronous_reader() {
+    run(async {
+        let archive = Tree::directory([(b"a", Tree::file(b"contents"))]).archive();
+        for end in 0..archive.len() {
+            let mut reader = nar::tokio::Reader::new(&archive[..end], NarLimits::default());
+            let error = loop {
+                match reader.next().await {
+                    Ok(event) => assert_ne!(event, Event::End),
+                    Err(error) => break error,
+                }
+            };
+            let nar::ReadError::Decode(error) = error else {
+                panic!("{end}: {error}");
+            };
+            assert_eq!(error.kind, DecodeErrorKind::Truncated);
         }
     });
 }

@@ -113,6 +113,17 @@ fn a_memo_holds_the_hash_of_each_input_that_was_seen() {
     let first = modulo.input(&drv_path);
     let memo = modulo.into_memo();
     assert_eq!((memo.len(), memo.is_empty()), (1, false));
+    // That by the rule of older versions is another.
+    let mut modulo = DerivationModulo::resume(&dir, &others, memo);
+    let mut above = unfilled();
+    let used = InputOutputs {
+        outputs: [OutputName::out()].into(),
+        ..InputOutputs::default()
+    };
+    above.inputs.derivations.insert(drv_path.clone(), used);
+    assert!(modulo.realisation_hash(&above).is_ok());
+    let memo = modulo.into_memo();
+    assert_eq!(memo.len(), 2);
     let none = BTreeMap::new();
     assert_eq!(
         DerivationModulo::resume(&dir, &none, memo).input(&drv_path),

@@ -31,6 +31,7 @@ fn floats_are_spelt_as_nix_spells_them() {
         (1.25e-100, "1.25e-100"),
         (f64::MAX, "1.7976931348623157e+308"),
         (5e-324, "5e-324"),
+        (f64::MIN_POSITIVE, "2.2250738585072014e-308"),
     ] {
         assert_eq!(compact(&json!(float)), spelling);
     }
@@ -49,6 +50,15 @@ fn digits_that_are_not_the_fewest_are_those_of_nix() {
     ] {
         let float: f64 = spelling.parse().expect("a float");
         assert_eq!(compact(&json!(float)), spelling);
+    }
+}
+
+/// The float below one is nearer than the one above.
+#[test]
+fn powers_of_two_are_read_back() {
+    for exponent in 0..0x7ff {
+        let float = f64::from_bits(exponent << 52);
+        assert_eq!(compact(&json!(float)).parse(), Ok(float));
     }
 }
 
