@@ -27,6 +27,7 @@ fn statuses_have_the_numbers_and_names_of_nix() {
     for (number, name) in (0..).zip(names) {
         let status = BuildStatus::from_wire_number(number).unwrap();
         assert_eq!((status.wire_number(), status.as_str()), (number, name));
+        assert_eq!(status.to_string(), name);
         assert_eq!(status.is_success(), [0, 1, 2, 13].contains(&number));
     }
     assert_eq!(BuildStatus::from_wire_number(15), None);

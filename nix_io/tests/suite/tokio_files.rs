@@ -61,6 +61,19 @@ impl AsyncRead for Interrupted<'_> {
     }
 }
 
+/// A connection that was reset.
+struct Reset;
+
+impl AsyncRead for Reset {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+}
+
 /// Takes nothing.
 struct Full;
 
@@ -118,6 +131,24 @@ fn an_archive_is_read_and_unpacked_through_interruptions() {
         let unpacked =
             nar::tokio::unpack(source, scratch.path("tree"), &UnpackOptions::default()).await;
         assert_eq!(unpacked.expect("an archive"), archive.len() as u64);
+    });
+}
+
+#[test]
+fn a_source_that_fails_ends_the_asynchronous_reader() {
+    let is_reset = |error: nar::ReadError| match error {
+        nar::ReadError::Io(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        _ => false,
+    };
+    run(async {
+        let mut reader = nar::tokio::Reader::new(BufReader::new(Reset), NarLimits::default());
+        assert!(is_reset(reader.next().await.expect_err("it is reset")));
+        let scratch = Scratch::new();
+        let (source, path) = (BufReader::new(Reset), scratch.path("tree"));
+        match nar::tokio::unpack(source, path, &UnpackOptions::default()).await {
+            Err(UnpackError::Read { source, .. }) => assert!(is_reset(source)),
+            other => panic!("{other:?}"),
+        }
     });
 }
 
