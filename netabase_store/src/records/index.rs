@@ -88,11 +88,15 @@ impl Expiring {
         }
     }
 
-    fn first(&self) -> Option<(u32, Place)> {
-        let Moment(moment) = self.order.first()?;
-        let slot = usize::try_from(moment & u64::from(u32::MAX)).ok()?;
-        let expires = u32::try_from(moment >> u32::BITS).ok()?;
-        Some((expires, *self.places.get(slot)?))
+    /// Yields the rows that have expired by now, the first one first.
+    fn expired(&self, now: Unix) -> impl Iterator<Item = Place> {
+        let seconds = now / NANOS;
+        let by_now = self.order.iter().map(|Moment(moment)| *moment);
+        let by_now = by_now.take_while(move |moment| moment >> u32::BITS <= seconds);
+        by_now.filter_map(|moment| {
+            let slot = usize::try_from(moment & u64::from(u32::MAX)).ok()?;
+            self.places.get(slot).copied()
+        })
     }
 }
 
@@ -153,13 +157,15 @@ impl Index {
 
     /// Returns the row that expires first, if it has by now.
     pub(super) fn first_expired(&self, now: Unix) -> Option<Place> {
-        let other = self.others.first_expired(now);
-        other.or_else(|| self.own.first_expired(now))
+        let mut expired = self.others.expiring.expired(now);
+        let other = expired.next();
+        other.or_else(|| self.own.expiring.expired(now).next())
     }
 
-    /// Returns the row of others that expires first, if it has by now.
-    pub(super) fn first_expired_of_others(&self, now: Unix) -> Option<Place> {
-        self.others.first_expired(now)
+    /// Returns the row of others that expires first, if it has by now, and is not the one at `but`.
+    pub(super) fn first_expired_of_others(&self, now: Unix, but: Place) -> Option<Place> {
+        let mut expired = self.others.expiring.expired(now);
+        expired.find(|at| *at != but)
     }
 
     /// Returns whether a row will expire.
@@ -253,11 +259,6 @@ impl Pool {
         }
         self.expiring.order = order.into_iter().collect();
         self.order = Order::of(self.rows.keys().copied().collect());
-    }
-
-    fn first_expired(&self, now: Unix) -> Option<Place> {
-        let (at, place) = self.expiring.first()?;
-        (u64::from(at) <= now / NANOS).then_some(place)
     }
 
     fn insert(&mut self, at: Place, mut meta: Meta) -> Option<Meta> {

@@ -192,3 +192,52 @@ fn what_is_refused_puts_nothing_out() {
     assert_eq!(after.records, before.records);
     assert_eq!(after.provided_keys, before.provided_keys);
 }
+
+/// The places of what is replaced, and of what goes on living: each of them is the farther one once.
+const PLACES: [(u64, u64); 2] = [(1, 2), (2, 1)];
+
+#[test]
+fn a_record_that_has_expired_makes_room_also_for_one_that_takes_the_place_of_another() {
+    for (replaced, living) in PLACES {
+        let (mut config, clock) = timed();
+        config.max_record_bytes = 3000;
+        let home = Home::<MemoryBackend>::new();
+        let mut records = home.records(local(), &config);
+        let put = |records: &mut KadStore<_>, number, len, seconds| {
+            let mut record = record(number, peer(1), len);
+            record.expires = Some(records.clock().now() + Duration::from_secs(seconds));
+            said(records.put(record))
+        };
+        assert_eq!(put(&mut records, replaced, 20, 5), OK);
+        assert_eq!(put(&mut records, 3, 1200, 10), OK);
+        assert_eq!(put(&mut records, living, 1200, 1000), OK);
+        clock.advance(Duration::from_secs(11));
+        assert_eq!(put(&mut records, replaced, 1200, 1000), OK);
+        assert_eq!(records.iter_records().count(), 2);
+        let metrics = records.health().metrics;
+        assert_eq!((metrics.collected, metrics.evicted), (1, 0));
+    }
+}
+
+#[test]
+fn a_provider_that_has_expired_makes_room_also_for_one_that_has_more_addresses_now() {
+    for (replaced, living) in PLACES {
+        let (mut config, clock) = timed();
+        config.max_provider_bytes = 520;
+        let home = Home::<MemoryBackend>::new();
+        let mut records = home.records(local(), &config);
+        let provide = |records: &mut KadStore<_>, number, of, addresses, seconds: u64| {
+            let mut provider = provider(number, peer(of), addresses);
+            provider.expires = Some(records.clock().now() + Duration::from_secs(seconds));
+            said(records.add_provider(provider))
+        };
+        assert_eq!(provide(&mut records, replaced, 1, 0, 1000), OK);
+        assert_eq!(provide(&mut records, replaced, 2, 0, 5), OK);
+        assert_eq!(provide(&mut records, 3, 1, 8, 10), OK);
+        assert_eq!(provide(&mut records, living, 1, 8, 1000), OK);
+        clock.advance(Duration::from_secs(11));
+        assert_eq!(provide(&mut records, replaced, 1, 8, 1000), OK);
+        let health = records.health();
+        assert_eq!((health.provided_keys, health.metrics.evicted), (2, 0));
+    }
+}

@@ -46,11 +46,15 @@ fn check(index: &Index, model: &Model) -> Result<(), TestCaseError> {
         let first = others()
             .filter(|(at, _)| expired(at))
             .map(|(_, (_, at, _))| at.map(|at| at.max(1)));
-        let found = index.first_expired_of_others(now);
+        let found = index.first_expired_of_others(now, at(255));
         prop_assert_eq!(
             found.map(|at| model.get(&at).and_then(|row| row.1).map(|at| at.max(1))),
             first.min()
         );
+        let next = found.and_then(|first| index.first_expired_of_others(now, first));
+        let count = others().filter(|(at, _)| expired(at)).count();
+        prop_assert_eq!(next.is_some_and(|next| expired(&next)), count > 1);
+        prop_assert!(next.is_none() || next != found);
         prop_assert_eq!(
             index.first_expired(now).is_some(),
             model.keys().any(expired)

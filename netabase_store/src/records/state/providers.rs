@@ -199,8 +199,7 @@ impl State {
             count <= max_keys && bytes <= max_bytes
         };
         for _ in 0..EVICTIONS_MAX {
-            let expired = self.providers.first_expired_of_others(self.now());
-            match expired.filter(|expired| *expired != at) {
+            match self.providers.first_expired_of_others(self.now(), at) {
                 Some(expired) if !fits(&self.providers, 0, 0) => {
                     self.collect_providers(expired, disk);
                 }

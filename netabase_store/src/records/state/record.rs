@@ -156,8 +156,7 @@ impl State {
             rows <= max_rows && bytes <= max_bytes
         };
         for _ in 0..EVICTIONS_MAX {
-            let expired = self.records.first_expired_of_others(self.now());
-            match expired.filter(|expired| *expired != at) {
+            match self.records.first_expired_of_others(self.now(), at) {
                 Some(expired) if !fits(&self.records, 0, 0) => {
                     self.metrics.collected += 1;
                     self.drop_record(expired);

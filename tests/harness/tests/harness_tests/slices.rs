@@ -130,6 +130,14 @@ fn a_damaged_file_that_cannot_be_opened_is_let_go_of_in_peace() {
     assert!(tally.is_ok_and(|tally| tally.also.contains_key("told")));
 }
 
+/// A value of 49 bytes, "2 at 1" and so on, stands behind its length, which ends in the byte of "1": the
+/// harness took that for the value of the twelfth record, and damaged the second.
+#[test]
+fn the_value_that_is_damaged_is_that_of_the_record_which_is_to_be_missing() {
+    let tally = Harness::RecordsDamage.run(50327, None, &child);
+    assert!(tally.is_ok_and(|tally| tally.also.contains_key("told")));
+}
+
 #[test]
 fn workloads_are_all_sequences_of_at_most_three_operations() {
     let all: Vec<_> = (0..exhaustive::workloads())
