@@ -110,8 +110,8 @@ pub use options::{CACHE_BYTES_DEFAULT, StoreOptions, Verify};
 pub use page::{Cursor, Page};
 pub use query::{Keys, Pairs, Query, Values};
 pub use raw::{
-    Description, RawLoader, RawModel, RawRecord, RawRecords, RawStore, RecoveredModel, Recovery,
-    detect_engine,
+    Description, RawLoader, RawModel, RawRecord, RawRecords, RawStore, RecoveredModel,
+    RecoveredRecordStore, Recovery, detect_engine,
 };
 pub use schema::{
     DefinitionSchema, Fields, IndexSchema, ModelSchema, NamedType, Role, Shape, TypeBody, Types,

@@ -18,7 +18,7 @@ pub use self::{
     detect::detect_engine,
     load::RawLoader,
     records::{RawRecord, RawRecords},
-    recover::{Description, RecoveredModel, Recovery},
+    recover::{Description, RecoveredModel, RecoveredRecordStore, Recovery},
 };
 
 use crate::{

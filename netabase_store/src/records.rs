@@ -28,6 +28,7 @@ mod order;
 mod overlay;
 mod republish;
 mod row;
+pub(crate) mod salvage;
 mod schedule;
 mod state;
 mod typed;

@@ -34,6 +34,8 @@ mod model;
 mod others;
 #[path = "sync/quotas.rs"]
 mod quotas;
+#[path = "sync/recover.rs"]
+mod recover;
 #[path = "sync/regressions.rs"]
 mod regressions;
 #[path = "sync/sharing.rs"]

@@ -9,7 +9,7 @@ use clap::Args;
 #[cfg(feature = "sled")]
 use netabase_store::backends::sled::SledBackend;
 use netabase_store::{
-    DefinitionSchema, Description, RawStore, RecoveredModel, Recovery,
+    DefinitionSchema, Description, RawStore, RecoveredModel, RecoveredRecordStore, Recovery,
     backends::{OpenBackend, redb::RedbBackend},
 };
 use serde_json::json;
@@ -19,6 +19,11 @@ use crate::{
     engine::{EngineArg, engine_of},
     error::{Error, Result},
 };
+
+/// What is said of counts of records and of rows.
+const UNCERTAIN: &str = "may be older than what was lost, or removed";
+const AMBIGUOUS: &str = "of these in several versions";
+const UNREADABLE: &str = "in their place but damaged";
 
 /// The arguments of `db recover`.
 #[derive(Debug, Args)]
@@ -81,6 +86,9 @@ fn print(recovery: &Recovery, to: &Path, out: &mut dyn Write) -> io::Result<()> 
     for model in &recovery.models {
         print_model(model, out)?;
     }
+    if let Some(of) = &recovery.record_store {
+        print_record_store(of, out)?;
+    }
     if recovery.pages_unreadable > 0 {
         let pages = recovery.pages_unreadable;
         writeln!(out, "pages that cannot be read: {pages}")?;
@@ -116,15 +124,39 @@ fn print_model(model: &RecoveredModel, out: &mut dyn Write) -> io::Result<()> {
         None => write!(out, " records, of it is not known how many")?,
     }
     let counts = [
-        (
-            model.uncertain,
-            "may be older than what was lost, or removed",
-        ),
-        (model.ambiguous, "of these in several versions"),
-        (model.unreadable, "in their place but damaged"),
+        (model.uncertain, UNCERTAIN),
+        (model.ambiguous, AMBIGUOUS),
+        (model.unreadable, UNREADABLE),
         (model.conflicts, "left out: their unique values are taken"),
     ];
-    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+    print_counts(&counts, out)
+}
+
+fn print_record_store(of: &RecoveredRecordStore, out: &mut dyn Write) -> io::Result<()> {
+    let (records, keys, rows) = (of.records, of.provided_keys, of.rows);
+    write!(
+        out,
+        "record store of Kademlia: {records} records, providers of {keys} keys; {rows}"
+    )?;
+    match of.expected {
+        Some(expected) => write!(out, " of {expected} rows")?,
+        None => write!(out, " rows, of it is not known how many")?,
+    }
+    let counts = [
+        (of.uncertain, UNCERTAIN),
+        (of.ambiguous, AMBIGUOUS),
+        (of.unreadable, UNREADABLE),
+        (of.left_out, "left out: not of the last commit"),
+    ];
+    print_counts(&counts, out)?;
+    if of.rows > 0 && !of.is_described {
+        writeln!(out, "which node the record store was of is lost")?;
+    }
+    Ok(())
+}
+
+fn print_counts(counts: &[(u64, &str)], out: &mut dyn Write) -> io::Result<()> {
+    for (count, what) in counts.iter().filter(|(count, _)| *count > 0) {
         write!(out, "; {count} {what}")?;
     }
     writeln!(out)
@@ -143,6 +175,20 @@ fn print_json(recovery: &Recovery, out: &mut dyn Write) -> io::Result<()> {
             "conflicts": model.conflicts,
         })
     });
+    let record_store = recovery.record_store.as_ref().map(|of| {
+        json!({
+            "records": of.records,
+            "providedKeys": of.provided_keys,
+            "rows": of.rows,
+            "expected": of.expected,
+            "lost": of.lost(),
+            "uncertain": of.uncertain,
+            "ambiguous": of.ambiguous,
+            "unreadable": of.unreadable,
+            "leftOut": of.left_out,
+            "described": of.is_described,
+        })
+    });
     let description = match recovery.description {
         Description::Given => "given",
         Description::Uncertain => "uncertain",
@@ -152,6 +198,7 @@ fn print_json(recovery: &Recovery, out: &mut dyn Write) -> io::Result<()> {
         "whole": recovery.is_whole(),
         "records": recovery.records(),
         "models": models.collect::<Vec<_>>(),
+        "recordStore": record_store,
         "description": description,
         "pagesUnreadable": recovery.pages_unreadable,
         "older": recovery.is_older,

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+#[cfg(feature = "peers")]
+use netabase_store::records::RecordStoreConfig;
 use netabase_store::{RedbStore, SledStore, StoreOptions};
 use redb::ReadableTable;
 use serde_json::Value;
@@ -315,4 +317,24 @@ fn a_flipped_bit_is_recovered_from_without_a_panic() {
         ok(&["rebuild-indexes", &to]);
         fs::remove_file(&to).unwrap();
     }
+}
+
+#[cfg(feature = "peers")]
+#[test]
+fn a_record_store_is_recovered_and_told_of() {
+    let place = Place::new();
+    let (store, to) = (place.store("redb"), place.path("recovered"));
+    let open = RedbStore::<EverythingDefinition>::open(&store).unwrap();
+    let (local, config) = (libp2p::PeerId::random(), RecordStoreConfig::default());
+    drop(open.record_store(local, config).unwrap());
+    drop(open);
+    let said = ok(&["recover", &store, &to]);
+    let line = "record store of Kademlia: 0 records, providers of 0 keys; 1 of 1 rows\n";
+    assert!(said.contains(line), "{said}");
+    fs::remove_file(&to).unwrap();
+    let said = ok(&["recover", &store, &to, "--json"]);
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let of = &report["recordStore"];
+    assert_eq!((&of["rows"], &of["described"]), (&1.into(), &true.into()));
+    assert_eq!((&of["lost"], &report["whole"]), (&0.into(), &true.into()));
 }

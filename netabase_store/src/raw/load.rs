@@ -233,6 +233,19 @@ impl<'s, B: Backend> RawLoader<'s, B> {
         self.grown(bytes)
     }
 
+    /// Writes a row of Kademlia's record store as it is, or takes it out again.
+    ///
+    /// # Errors
+    /// Fails when the engine does.
+    #[cfg(feature = "libp2p")]
+    pub(super) fn edit_record(&mut self, key: &[u8], row: Option<&[u8]>) -> Result<()> {
+        let table = self.inner.layout.records();
+        let row = row.map(<[u8]>::to_vec);
+        let bytes = key.len() + row.as_ref().map_or(0, Vec::len);
+        self.core()?.edit(table, key.to_vec(), row.map(Into::into));
+        self.grown(bytes)
+    }
+
     /// Takes note that the chunk has so many bytes more, and ends it where that are enough.
     fn grown(&mut self, bytes: usize) -> Result<()> {
         self.bytes += bytes;

@@ -1,10 +1,12 @@
 //! Salvaging a damaged store: its records to a new one, and what was lost.
 
+mod record_store;
+
 use std::{fs, io, path::Path};
 
-use super::{RawStore, check::check_schema};
+use super::{RawStore, check::check_schema, load::RawLoader};
 use crate::{
-    backends::{FoundRow, OpenBackend, Wanted, Wreck},
+    backends::{Backend, FoundRow, OpenBackend, Wanted, Wreck},
     copy::{create_aside, partial_of},
     envelope,
     error::{Result, StoreError},
@@ -12,6 +14,10 @@ use crate::{
     schema::DefinitionSchema,
     tables::{Layout, META_TABLE},
 };
+#[cfg(feature = "libp2p")]
+use crate::{records::salvage, tables::RECORDS_TABLE};
+
+pub use self::record_store::RecoveredRecordStore;
 
 /// What was recovered of a damaged store, and what was lost as far as that can be known.
 #[derive(Debug, Clone)]
@@ -19,6 +25,8 @@ use crate::{
 pub struct Recovery {
     /// The models, in the order of the definition.
     pub models: Vec<RecoveredModel>,
+    /// The record store of Kademlia, where there is one and the feature `libp2p` is on.
+    pub record_store: Option<RecoveredRecordStore>,
     /// Where the description of the store comes from.
     pub description: Description,
     /// How many pages with records or with the description could not be read.
@@ -83,9 +91,13 @@ impl Recovery {
         is_read
             && self.description == Description::Found
             && self.models.iter().all(RecoveredModel::is_whole)
+            && self
+                .record_store
+                .as_ref()
+                .is_none_or(RecoveredRecordStore::is_whole)
     }
 
-    /// Returns how many records the new store has.
+    /// Returns how many records of models the new store has.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.models.iter().map(|model| model.records).sum()
@@ -101,14 +113,17 @@ impl<B: OpenBackend> RawStore<B> {
     /// a page of it cannot be read, the keys that it may have had are looked for in the rest of the
     /// file. Index entries are built anew, those of computed indexes when a program with the models
     /// opens the new store. Where the store's description of itself is lost, `like` takes its place.
+    /// The rows of Kademlia's record store come along in the same way, with the feature `libp2p`; of
+    /// those that the last commit does not have, no announcement comes, and one record a key.
     ///
     /// The damaged store is read only, and the new one is complete or absent, also after a crash.
-    /// The file is read once or twice; in memory are the keys of uncertain records.
+    /// The file is read once or twice; in memory are the keys of uncertain records, and 16 bytes a
+    /// record of Kademlia.
     ///
     /// # Errors
-    /// Fails when something is at `to`, when nothing is at `from` or others have it open, when it was
-    /// written by a later version, when there is no description, or when the new store cannot be
-    /// written. Engines whose files cannot be read without them (sled) are
+    /// Fails when something is at `to`, when nothing is at `from` or others have it open, when it or its
+    /// record store was written by a later version, when there is no description, or when the new store
+    /// cannot be written. Engines whose files cannot be read without them (sled) are
     /// [`Unsupported`](StoreError::Unsupported).
     pub fn recover(
         from: impl AsRef<Path>,
@@ -132,9 +147,7 @@ impl<B: OpenBackend> RawStore<B> {
             let (schema, description) = describe(&mut *wreck, from, like)?;
             let mut found = begin(&schema, description);
             Self::write(partial, &schema, |loader| {
-                fill(&mut *wreck, &schema, &mut found, |row| {
-                    loader.add_row(row.table, row.key, row.value)
-                })
+                fill(&mut *wreck, &schema, &mut found, loader)
             })?;
             recovery = Some(found);
             finish(partial)
@@ -197,6 +210,7 @@ fn begin(schema: &DefinitionSchema, description: Description) -> Recovery {
     });
     Recovery {
         models: models.collect(),
+        record_store: None,
         description,
         pages_unreadable: 0,
         is_older: false,
@@ -204,20 +218,26 @@ fn begin(schema: &DefinitionSchema, description: Description) -> Recovery {
     }
 }
 
-/// Hands every record that can be found to `add`, and notes what became of it.
-fn fill(
+/// Adds every record that can be found to the new store, and notes what became of it.
+fn fill<B: Backend>(
     wreck: &mut dyn Wreck,
     schema: &DefinitionSchema,
     recovery: &mut Recovery,
-    mut add: impl FnMut(&FoundRow<'_>) -> Result<()>,
+    loader: &mut RawLoader<'_, B>,
 ) -> Result<()> {
     let layout = Layout::new(schema);
     let rows = layout.models.iter().map(|model| &model.rows);
     let mut tables: Vec<_> = rows.map(|rows| rows.name.as_str()).collect();
-    // Last, and only for what is lost of it.
+    // Behind the models, and only for what is lost of it.
     tables.push(META_TABLE);
+    #[cfg(feature = "libp2p")]
+    let (records, mut record_rows) = (tables.len(), record_store::RecordRows::default());
+    #[cfg(feature = "libp2p")]
+    tables.push(RECORDS_TABLE);
     let proves = |table: usize, key: &[u8], row: &[u8]| match layout.models.get(table) {
         Some(model) => envelope::proves(&model.rows, key, row),
+        #[cfg(feature = "libp2p")]
+        None if table == records => salvage::proves(key, row),
         None => meta::describes(key, row).is_some(),
     };
     let wanted = Wanted {
@@ -226,9 +246,18 @@ fn fill(
     };
     let models = &mut recovery.models;
     let losses = wreck.rows(&wanted, &mut |row| match models.get_mut(row.table) {
-        Some(model) => note(model, &row, add(&row)),
+        Some(model) => {
+            let added = loader.add_row(row.table, row.key, row.value);
+            note(model, &row, added)
+        }
+        #[cfg(feature = "libp2p")]
+        None if row.table == records => record_rows.take(&row, loader),
         None => Ok(()),
     })?;
+    #[cfg(feature = "libp2p")]
+    if let Some(losses) = losses.tables.get(records) {
+        recovery.record_store = record_rows.finish(losses, loader)?;
+    }
     for (model, losses) in recovery.models.iter_mut().zip(losses.tables) {
         model.unreadable += losses.refused;
         model.expected = losses.expected;
