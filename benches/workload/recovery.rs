@@ -27,7 +27,7 @@ const BATCH: usize = 50_000;
 const LAST_COMMITS: usize = 20;
 
 /// How many pages are damaged, of so many bytes.
-const PAGES: u64 = 8;
+const PAGES: u64 = 100;
 const PAGE_BYTES: u64 = 4096;
 
 /// How many durable commits are timed.

@@ -1,6 +1,6 @@
 //! Stores without their types: what shows, what can be written, and what is refused.
 
-use std::{error::Error, fs, path::Path};
+use std::{error::Error, ffi::OsString, fs, path::Path};
 
 use netabase_store::{
     DefinitionSchema, FORMAT_VERSION, NetabaseDefinitionTrait, NetabaseError, RawRecord, RawStore,
@@ -190,9 +190,10 @@ fn indexes_that_do_not_fit_in_memory_are_loaded_too<B: OpenBackend>(path: &Path)
     let copy = path.with_extension("copy");
     create::<B>(&copy, store.schema(), &records(&store)?)?;
     drop(store);
-    let files = fs::read_dir(path.parent().unwrap()).unwrap();
-    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    assert_eq!(names.filter(|name| name.contains("copy")).count(), 1);
+    let files = fs::read_dir(path.parent().expect("a folder")).expect("a folder");
+    let names = files.map(|file| file.expect("a file").file_name());
+    let is_copy = |name: &OsString| name.to_string_lossy().contains("copy");
+    assert_eq!(names.filter(is_copy).count(), 1);
 
     let store = Shop::<B>::open(&copy)?;
     assert_sound(&store);
