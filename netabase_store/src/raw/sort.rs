@@ -227,7 +227,7 @@ struct Run {
 impl Run {
     fn next(&mut self, mut file: Option<&mut File>) -> io::Result<Option<Row>> {
         if self.begin == self.bytes.len() && self.at == self.end {
-            // The memory of runs that have ended is that of the store by now.
+            // Others may have the memory.
             self.bytes = Vec::new();
             self.begin = 0;
             return Ok(None);

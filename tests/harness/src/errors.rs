@@ -32,13 +32,44 @@ type Ledger = Store<LedgerDefinition, Planted<RedbBackend>>;
 /// # Errors
 /// Fails with what was lost, torn or wrongly said.
 pub fn run(seed: u64, plant: Option<Plant>) -> Result<Tally, Violation> {
+    every_fault(|kind, lasts| sweep(seed, kind, lasts, plant))
+}
+
+/// Runs `sweep` for every fault, both for once and for good.
+pub(crate) fn every_fault(
+    sweep: impl Fn(FaultKind, bool) -> Result<Tally, Violation>,
+) -> Result<Tally, Violation> {
     let mut tally = Tally::default();
     for kind in FaultKind::ALL {
         for lasts in [false, true] {
-            tally.add(&sweep(seed, kind, lasts, plant)?);
+            tally.add(&sweep(kind, lasts)?);
         }
     }
     tally.count("scenarios", 1);
+    Ok(tally)
+}
+
+/// Runs `check` with the first call that fails, with the second, and so on, until it says that the call
+/// was not met.
+pub(crate) fn every_call(
+    kind: FaultKind,
+    lasts: bool,
+    mut check: impl FnMut(Fault, &mut Tally) -> Result<bool, String>,
+) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    for at in 0.. {
+        let fault = Fault {
+            at,
+            lasts,
+            reads: true,
+            kind,
+        };
+        tally.cases += 1;
+        let is_met = guarded(|| check(fault, &mut tally));
+        if !is_met.map_err(|what| format!("{fault:?}: {what}"))? {
+            break;
+        }
+    }
     Ok(tally)
 }
 
@@ -54,21 +85,9 @@ pub fn sweep(
 ) -> Result<Tally, Violation> {
     let steps = steps(&mut Random::new(seed), STEPS_MAX);
     check_shrunk(Harness::Errors, (seed, plant), &steps, |steps| {
-        let mut tally = Tally::default();
-        for at in 0.. {
-            let fault = Fault {
-                at,
-                lasts,
-                reads: true,
-                kind,
-            };
-            tally.cases += 1;
-            let is_met = guarded(|| check(steps, fault, seed, plant, &mut tally));
-            if !is_met.map_err(|what| format!("{fault:?}: {what}"))? {
-                break;
-            }
-        }
-        Ok(tally)
+        every_call(kind, lasts, |fault, tally| {
+            check(steps, fault, seed, plant, tally)
+        })
     })
 }
 

@@ -74,13 +74,11 @@ pub fn child() -> StoreResult<()> {
         return Ok(());
     };
     let plant = env::var(PLANT_VARIABLE).ok();
-    let plant = Plant::ALL
-        .iter()
-        .find(|it| Some(it.name()) == plant.as_deref());
+    let plant = plant.and_then(|name| Plant::named(&name));
     if env::var_os(SLED_VARIABLE).is_some() {
-        write_for_ever::<SledBackend>(Path::new(&folder), plant.copied())
+        write_for_ever::<SledBackend>(Path::new(&folder), plant)
     } else {
-        write_for_ever::<RedbBackend>(Path::new(&folder), plant.copied())
+        write_for_ever::<RedbBackend>(Path::new(&folder), plant)
     }
 }
 

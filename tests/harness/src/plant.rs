@@ -26,6 +26,12 @@ macro_rules! plants {
                 }
             }
 
+            /// Returns the bug of that name.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|it| it.name() == name)
+            }
+
             /// Returns what is wrong.
             #[must_use]
             pub fn what(self) -> &'static str {

@@ -82,22 +82,32 @@ pub(crate) fn record(
 fn check(steps: &[Step], seed: u64, plant: Option<Plant>) -> Result<Tally, String> {
     let mut random = Random::new(seed ^ u64::MAX);
     let (log, life) = record(steps, plant)?;
+    let mut tally = Tally::default();
+    at_any_moment(&log, &mut random, |image, progress, random| {
+        let allowed = progress.map(|progress| life.allowed(progress));
+        let tally = &mut tally;
+        Trial { random, tally }.survive(image, allowed, 1)
+    })?;
+    Ok(tally)
+}
+
+/// Cuts the power at moments of a recorded life, and has `survive` recover from what the disk has then,
+/// which may be as far as the progress that was made.
+pub(crate) fn at_any_moment(
+    log: &[Operation],
+    random: &mut Random,
+    mut survive: impl FnMut(Image, Option<Progress>, &mut Random) -> Result<(), String>,
+) -> Result<(), String> {
     let mut places: Vec<_> = (0..IMAGES).map(|_| random.index(log.len()) + 1).collect();
     places.sort_unstable();
-    let mut cuts = Cuts::new(Image::default(), &log);
-    let mut tally = Tally::default();
+    let mut cuts = Cuts::new(Image::default(), log);
     for at in places {
         cuts.move_to(at);
-        let (image, how) = cuts.image(&mut random);
-        let allowed = cuts.progress().map(|progress| life.allowed(progress));
-        let mut trial = Trial {
-            random: &mut random,
-            tally: &mut tally,
-        };
-        let survived = guarded(|| trial.survive(image, allowed, 1));
+        let (image, how) = cuts.image(random);
+        let survived = guarded(|| survive(image, cuts.progress(), random));
         survived.map_err(|what| format!("cut at {at} of {}, {how}: {what}", log.len()))?;
     }
-    Ok(tally)
+    Ok(())
 }
 
 /// Recovers from images.

@@ -20,11 +20,10 @@ pub(super) fn last_rows(
     limit: usize,
     rows: &mut VecDeque<Row<IVec>>,
 ) -> sled::Result<()> {
-    let first = rows_from(tree, span, &[], 1)?;
-    let Some((first, _)) = first.first() else {
+    let mut found = rows_from(tree, span, &[], limit * 2 + 1)?;
+    let Some((first, _)) = found.first() else {
         return Ok(());
     };
-    let mut found = rows_from(tree, span, &[], limit * 2 + 1)?;
     let mut prefix = common_prefix(first, &span.upper);
     while found.len() > limit * 2 {
         // From the byte `many` on there are too many rows, from `few` on too few.

@@ -17,7 +17,7 @@ use super::{
     world::{Time, World},
 };
 use crate::{
-    damage::{Damage, close, damage, tells_of_damage},
+    damage::{Damage, close, damage, many_files, tells_of_damage},
     disk::Disk,
     harness::Harness,
     image::{Image, PAGE_BYTES},
@@ -25,9 +25,6 @@ use crate::{
     plant::Plant,
     planted::Planted,
 };
-
-/// How many damaged files are made of one.
-pub const FILES: u64 = 40;
 
 /// How many keys have a record and a provider.
 const KEYS: u64 = 60;
@@ -42,41 +39,26 @@ type Engine = Planted<netabase_store::backends::redb::RedbBackend>;
 /// # Errors
 /// Fails with what was read and is not right.
 pub fn run(seed: u64, plant: Option<Plant>) -> Result<Tally, Violation> {
-    let violation = |what| Violation {
-        harness: Harness::RecordsDamage,
-        seed,
-        what,
-        steps: Vec::new(),
-    };
-    let closed = Closed::new(seed).map_err(|error| violation(format!("{error:?}")))?;
-    let mut tally = Tally::default();
-    for number in 0..FILES {
-        let mut random = Random::new(seed.wrapping_mul(FILES).wrapping_add(number));
+    let damaged = |closed: &Closed, random: &mut Random| {
         let flip = |image: &mut Image, random: &mut Random| closed.flip_record(image, random);
         let mut image = closed.now.clone();
-        let damage = damage(&mut image, &closed.before, &mut random, flip);
-        for is_checked in [true, false] {
-            // Over other damage that nobody looked for redb may end the process: see RELIABILITY.md.
-            if !is_checked && !matches!(damage, Damage::RecordFlip(_)) {
-                continue;
-            }
-            tally.cases += 1;
-            let reader = Reader {
-                closed: &closed,
-                damage,
-                is_checked,
-                plant,
-            };
-            let read = guarded(|| reader.read(&image));
-            let is_told = read.map_err(|what| {
-                violation(format!(
-                    "{damage:?}, checked {is_checked}, file {number}: {what}"
-                ))
-            })?;
-            tally.count(if is_told { "told" } else { "read" }, 1);
+        let damage = damage(&mut image, &closed.before, random, flip);
+        (image, damage)
+    };
+    let harness = Harness::RecordsDamage;
+    many_files((harness, seed), Closed::new, damaged, |file| {
+        // Over other damage that nobody looked for redb may end the process: see RELIABILITY.md.
+        if !file.is_checked && !matches!(file.damage, Damage::RecordFlip(_)) {
+            return Ok(None);
         }
-    }
-    Ok(tally)
+        let reader = Reader {
+            closed: file.closed,
+            damage: file.damage,
+            is_checked: file.is_checked,
+            plant,
+        };
+        reader.read(file.image).map(Some)
+    })
 }
 
 /// A closed file, and what it held before its last commits.

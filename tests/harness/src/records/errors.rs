@@ -20,10 +20,10 @@ use super::{
 use crate::{
     cuts::Cuts,
     disk::{Disk, Fault, FaultKind, Operation},
-    errors::is_of_a_disk,
+    errors::{every_call, every_fault, is_of_a_disk},
     harness::Harness,
     image::Image,
-    outcome::{Tally, Violation, check_shrunk, guarded},
+    outcome::{Tally, Violation, check_shrunk},
     plant::Plant,
     planted::Planted,
 };
@@ -38,14 +38,7 @@ type OnDisk = Subject<Planted<netabase_store::backends::redb::RedbBackend>>;
 /// # Errors
 /// Fails with what was lost, torn or wrongly said.
 pub fn run(seed: u64, plant: Option<Plant>) -> Result<Tally, Violation> {
-    let mut tally = Tally::default();
-    for kind in FaultKind::ALL {
-        for lasts in [false, true] {
-            tally.add(&sweep(seed, kind, lasts, plant)?);
-        }
-    }
-    tally.count("scenarios", 1);
-    Ok(tally)
+    every_fault(|kind, lasts| sweep(seed, kind, lasts, plant))
 }
 
 /// Runs the scenario of that seed once for every call.
@@ -62,21 +55,10 @@ pub fn sweep(
     let world = World::random(&mut random);
     let steps = steps(&mut random, world, STEPS_MAX);
     check_shrunk(Harness::RecordsErrors, (seed, plant), &steps, |steps| {
-        let mut tally = Tally::default();
-        for at in 0.. {
-            let fault = Fault {
-                at,
-                lasts,
-                reads: true,
-                kind,
-            };
-            tally.cases += 1;
-            let is_met = guarded(|| check(steps, world, fault, (seed, plant), &mut tally));
-            if !is_met.map_err(|what| format!("{world:?}, {fault:?}: {what}"))? {
-                break;
-            }
-        }
-        Ok(tally)
+        let swept = every_call(kind, lasts, |fault, tally| {
+            check(steps, world, fault, (seed, plant), tally)
+        });
+        swept.map_err(|what| format!("{world:?}, {what}"))
     })
 }
 

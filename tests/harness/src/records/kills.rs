@@ -68,10 +68,7 @@ pub fn child() -> StoreResult<()> {
         return Ok(());
     };
     let plant = env::var(PLANT_VARIABLE).ok();
-    let mut plants = Plant::ALL.iter();
-    let plant = plants
-        .find(|it| Some(it.name()) == plant.as_deref())
-        .copied();
+    let plant = plant.and_then(|name| Plant::named(&name));
     let number = |name: &str| env::var(name).ok().and_then(|text| text.parse().ok());
     let seed: u64 = number(SEED_VARIABLE).unwrap_or_default();
     let first = number(FIRST_VARIABLE).unwrap_or(1);

@@ -21,14 +21,11 @@ use crate::{
     disk::{Disk, Operation, Progress},
     harness::Harness,
     image::Image,
-    outcome::{Tally, Violation, check_shrunk, guarded},
+    outcome::{Tally, Violation, check_shrunk},
     plant::Plant,
     planted::Planted,
-    power::is_refusal,
+    power::{at_any_moment, is_refusal},
 };
-
-/// How many images are made of a life, without those that follow from them.
-pub const IMAGES: usize = 24;
 
 /// The most steps of a life.
 const STEPS_MAX: usize = 24;
@@ -101,24 +98,17 @@ fn check(steps: &[Step], world: World, seed: u64, plant: Option<Plant>) -> Resul
     let mut random = Random::new(seed ^ u64::MAX);
     let time = Time::new();
     let (log, life) = record(steps, (world, &time), plant)?;
-    let mut places: Vec<_> = (0..IMAGES).map(|_| random.index(log.len()) + 1).collect();
-    places.sort_unstable();
-    let mut cuts = Cuts::new(Image::default(), &log);
     let mut tally = Tally::default();
-    for at in places {
-        cuts.move_to(at);
-        let (image, how) = cuts.image(&mut random);
-        let allowed = cuts.progress().map(|progress| life.allowed(progress));
+    let survived = at_any_moment(&log, &mut random, |image, progress, random| {
         let mut trial = Trial {
-            random: &mut random,
+            random,
             tally: &mut tally,
             world,
             time: time.fork(),
         };
-        let survived = guarded(|| trial.survive(image, allowed, 1));
-        survived
-            .map_err(|what| format!("{world:?}, cut at {at} of {}, {how}: {what}", log.len()))?;
-    }
+        trial.survive(image, progress.map(|progress| life.allowed(progress)), 1)
+    });
+    survived.map_err(|what| format!("{world:?}, {what}"))?;
     Ok(tally)
 }
 
