@@ -2,7 +2,8 @@
 //!
 //! `soak` runs them for some minutes and appends a line a harness to `xtask/runs.tsv`; `report` makes
 //! the tables of `RELIABILITY.md` from that file alone; `replay` runs one seed again; `planted` shows
-//! that every planted bug is found; `coverage` counts the lines that tests run.
+//! that every planted bug is found; `coverage` counts the lines that tests run; `fuzz` runs the fuzz
+//! targets at length.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -10,6 +11,7 @@
 )]
 
 mod coverage;
+mod fuzz;
 mod lines;
 mod report;
 mod runs;
@@ -68,6 +70,15 @@ enum Command {
         #[arg(long)]
         list: bool,
     },
+    /// Fuzzes all targets in turn, and appends what was run to fuzz/runs.tsv and to RELIABILITY.md.
+    Fuzz {
+        /// How many minutes all of them take together, without their builds.
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+        /// One target instead of all.
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Writes until it is killed.
     #[command(hide = true)]
     Child,
@@ -115,6 +126,7 @@ fn run(command: Command) -> Result<bool, String> {
             .map(|()| true)
             .map_err(|error| format!("{error:?}")),
         Command::Coverage { list } => coverage::run(list),
+        Command::Fuzz { minutes, only } => fuzz::run(minutes, only.as_deref()),
     }
 }
 

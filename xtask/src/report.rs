@@ -5,6 +5,7 @@ use std::fs;
 use netabase_harness::{Harness, Plant, exhaustive};
 
 use crate::{
+    fuzz::{self, Fuzzed},
     runs::{self, Run},
     soak::workloads_done,
 };
@@ -14,6 +15,9 @@ const TOTALS: &str = "<!-- totals -->\n";
 
 /// Where the list of planted bugs begins.
 const PLANTED: &str = "<!-- planted -->\n";
+
+/// Where the table of fuzzing begins.
+const FUZZED: &str = "<!-- fuzzed -->\n";
 
 const END: &str = "<!-- end -->";
 
@@ -48,8 +52,8 @@ fn goal(harness: Harness) -> (&'static str, &'static str) {
 
 /// Writes the tables into the document.
 pub(crate) fn write() -> Result<(), String> {
-    let log = runs::read()?;
-    change(|text| fill(text, &log))
+    let (log, fuzzed) = (runs::read()?, fuzz::read()?);
+    change(|text| fill(text, &log, &fuzzed))
 }
 
 /// Writes one table, which begins at `begin`, into the document.
@@ -65,8 +69,9 @@ fn change(make: impl FnOnce(&str) -> Result<String, String>) -> Result<(), Strin
 }
 
 /// Returns the document with its tables made anew.
-fn fill(text: &str, log: &[Run]) -> Result<String, String> {
+fn fill(text: &str, log: &[Run], fuzzed: &[Fuzzed]) -> Result<String, String> {
     let text = between(text, TOTALS, &totals(log))?;
+    let text = between(&text, FUZZED, &fuzz::table(fuzzed))?;
     between(&text, PLANTED, &planted())
 }
 
@@ -140,7 +145,8 @@ mod tests {
         let path = runs::root().join("RELIABILITY.md");
         let text = fs::read_to_string(path).expect("the document");
         let log = runs::read().expect("the log");
-        let made = fill(&text, &log).expect("the document has its tables");
+        let fuzzed = fuzz::read().expect("the log of fuzzing");
+        let made = fill(&text, &log, &fuzzed).expect("the document has its tables");
         assert!(made == text, "run `cargo xtask report`");
     }
 
@@ -171,9 +177,11 @@ mod tests {
 
     #[test]
     fn a_document_without_a_place_for_a_table_is_refused() {
-        assert!(fill("nothing", &[]).is_err());
-        assert!(fill(&format!("{TOTALS}{PLANTED}"), &[]).is_err());
-        assert!(fill(&format!("{TOTALS}{END}{PLANTED}{END}"), &[]).is_ok());
+        let whole = format!("{TOTALS}{END}{FUZZED}{END}{PLANTED}{END}");
+        assert!(fill("nothing", &[], &[]).is_err());
+        assert!(fill(&whole.replace(END, ""), &[], &[]).is_err());
+        assert!(fill(&whole.replace(FUZZED, ""), &[], &[]).is_err());
+        assert!(fill(&whole, &[], &[]).is_ok());
     }
 
     #[test]

@@ -140,15 +140,20 @@ fn parse(text: &str) -> Result<Vec<Run>, String> {
 
 /// Appends a line to the log.
 pub(crate) fn append(run: &Run) -> Result<(), String> {
+    append_to(&path(), HEADER, &run.line())
+}
+
+/// Appends a line to a log, which begins with its header.
+pub(crate) fn append_to(path: &Path, header: &str, line: &str) -> Result<(), String> {
     // Written whole, so that the log is never half a line.
-    let mut text = match fs::read_to_string(path()) {
+    let mut text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(_) => HEADER.to_owned(),
+        Err(_) => header.to_owned(),
     };
-    text.push_str(&run.line());
-    let beside = path().with_extension("tsv.new");
-    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path()));
-    written.map_err(|error| format!("write {}: {error}", path().display()))
+    text.push_str(line);
+    let beside = path.with_extension("tsv.new");
+    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| format!("write {}: {error}", path.display()))
 }
 
 /// Returns the commit of the tree, with a `+` where anything but the account of runs differs from it.
@@ -175,7 +180,7 @@ pub(crate) fn commit() -> String {
 }
 
 /// Returns the day in UTC, as `2026-01-31`.
-fn today() -> String {
+pub(crate) fn today() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     day(since.map_or(0, |since| since.as_secs() / 86_400))
 }
