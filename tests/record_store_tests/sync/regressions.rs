@@ -241,3 +241,31 @@ fn a_provider_that_has_expired_makes_room_also_for_one_that_has_more_addresses_n
         assert_eq!((health.provided_keys, health.metrics.evicted), (2, 0));
     }
 }
+
+#[test]
+fn a_provider_that_had_expired_comes_again_as_a_new_one_and_needs_room() {
+    let (mut config, clock) = timed();
+    config.max_provided_keys = 1;
+    let home = Home::<MemoryBackend>::new();
+    let mut records = home.records(local(), &config);
+    let mut numbers = [1, 2, 3];
+    numbers.sort_by_key(|number| distance(&key(*number), &local()));
+    let [near, withdrawn, far] = numbers;
+    let provide = |records: &mut KadStore<_>, number, of, seconds: u64| {
+        let mut provider = provider(number, of, 1);
+        provider.expires = Some(records.clock().now() + Duration::from_secs(seconds));
+        said(records.add_provider(provider))
+    };
+    for number in [near, withdrawn] {
+        assert_eq!(provide(&mut records, number, local(), 1000), OK);
+    }
+    assert_eq!(provide(&mut records, near, peer(1), 5), OK);
+    assert_eq!(provide(&mut records, withdrawn, peer(1), 1000), OK);
+    assert_eq!(provide(&mut records, far, peer(1), 1000), OK);
+    // Its key is one of others from now on: one more than may be.
+    records.remove_provider(&key(withdrawn), &local());
+    clock.advance(Duration::from_secs(6));
+    assert_eq!(provide(&mut records, near, peer(1), 1000), OK);
+    assert_eq!(records.health().provided_keys, 2);
+    assert!(records.providers_of(&key(far)).is_empty());
+}

@@ -46,6 +46,11 @@ impl State {
         let Some(new) = self.provider(record.provider, record.expires, record.addresses) else {
             return Ok(());
         };
+        if !self.config.strict {
+            // One that has expired comes as a new one.
+            let now = self.now();
+            providers.retain(|old| old.peer != new.peer || !old.is_expired(now));
+        }
         let place = providers.iter().position(|old| old.peer == new.peer);
         match place.and_then(|place| providers.get_mut(place)) {
             Some(old) if *old == new => return Ok(()),
