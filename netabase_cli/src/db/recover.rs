@@ -119,10 +119,7 @@ fn print(recovery: &Recovery, to: &Path, out: &mut dyn Write) -> io::Result<()> 
 
 fn print_model(model: &RecoveredModel, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{}: {}", model.name, model.records)?;
-    match model.expected {
-        Some(expected) => write!(out, " of {expected} records")?,
-        None => write!(out, " records, of it is not known how many")?,
-    }
+    print_expected(model.expected, "records", out)?;
     let counts = [
         (model.uncertain, UNCERTAIN),
         (model.ambiguous, AMBIGUOUS),
@@ -138,10 +135,7 @@ fn print_record_store(of: &RecoveredRecordStore, out: &mut dyn Write) -> io::Res
         out,
         "record store of Kademlia: {records} records, providers of {keys} keys; {rows}"
     )?;
-    match of.expected {
-        Some(expected) => write!(out, " of {expected} rows")?,
-        None => write!(out, " rows, of it is not known how many")?,
-    }
+    print_expected(of.expected, "rows", out)?;
     let counts = [
         (of.uncertain, UNCERTAIN),
         (of.ambiguous, AMBIGUOUS),
@@ -153,6 +147,13 @@ fn print_record_store(of: &RecoveredRecordStore, out: &mut dyn Write) -> io::Res
         writeln!(out, "which node the record store was of is lost")?;
     }
     Ok(())
+}
+
+fn print_expected(expected: Option<u64>, what: &str, out: &mut dyn Write) -> io::Result<()> {
+    match expected {
+        Some(expected) => write!(out, " of {expected} {what}"),
+        None => write!(out, " {what}, of it is not known how many"),
+    }
 }
 
 fn print_counts(counts: &[(u64, &str)], out: &mut dyn Write) -> io::Result<()> {

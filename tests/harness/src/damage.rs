@@ -63,13 +63,7 @@ pub(crate) enum Damage {
 pub fn run(seed: u64, plant: Option<Plant>) -> Result<Tally, Violation> {
     let damaged = |closed: &Closed, random: &mut Random| closed.damaged(random);
     many_files((Harness::Damage, seed), Closed::new, damaged, |file| {
-        let reader = Reader {
-            closed: file.closed,
-            damage: file.damage,
-            is_checked: file.is_checked,
-            plant,
-        };
-        reader.read(file.image).map(Some)
+        Reader { file, plant }.read().map(Some)
     })
 }
 
@@ -254,9 +248,7 @@ fn byte(random: &mut Random) -> u8 {
 
 /// Reads a damaged file.
 struct Reader<'a> {
-    closed: &'a Closed,
-    damage: Damage,
-    is_checked: bool,
+    file: File<'a, Closed>,
     plant: Option<Plant>,
 }
 
@@ -266,9 +258,9 @@ impl Reader<'_> {
     }
 
     /// Returns whether some damage was told; fails where something is wrong and nothing was told.
-    fn read(&self, image: &Image) -> Result<bool, String> {
-        let is_checked = self.is_checked && !self.has(Plant::CheckSkipped);
-        let disk = Disk::of(image.clone());
+    fn read(&self) -> Result<bool, String> {
+        let is_checked = self.file.is_checked && !self.has(Plant::CheckSkipped);
+        let disk = Disk::of(self.file.image.clone());
         let engine = match disk.engine(is_checked) {
             Ok(engine) => Planted::new(engine, None),
             Err(error) => return tells_of_damage(&error).map(|()| true),
@@ -293,7 +285,7 @@ impl Reader<'_> {
         let by_code = accounts.index::<AccountCodeSecondaryKey>();
         let mut told = self.walk("records", accounts.iter())?;
         told += self.walk("the index of groups", by_group)?;
-        for (id, right) in &self.closed.contents.accounts {
+        for (id, right) in &self.file.closed.contents.accounts {
             told += self.judge(*id, self.get(store, *id))?;
             told += self.judge(*id, by_code.first(right.code.clone()))?;
         }
@@ -306,7 +298,7 @@ impl Reader<'_> {
         name: &str,
         rows: impl Iterator<Item = StoreResult<(AccountPrimaryKey, Account)>>,
     ) -> Result<u64, String> {
-        let all = self.closed.contents.accounts.len();
+        let all = self.file.closed.contents.accounts.len();
         let (mut found, mut told) = (0, 0);
         for row in rows {
             match row {
@@ -346,7 +338,7 @@ impl Reader<'_> {
     /// Whether records may be missing, or as they were before: where redb's own pages are damaged,
     /// and nobody checks them.
     fn may_miss(&self) -> bool {
-        !self.is_checked && !matches!(self.damage, Damage::RecordFlip(_))
+        !self.file.is_checked && !matches!(self.file.damage, Damage::RecordFlip(_))
     }
 
     /// Fails unless the record is the one that stands under the key, or the error a typed one;
@@ -363,9 +355,9 @@ impl Reader<'_> {
 
     /// What an old page holds was right once; only a check of all pages can tell.
     fn is_right(&self, id: u64, record: &Account) -> bool {
-        let is_old = || self.closed.old.accounts.get(&id) == Some(record);
+        let is_old = || self.file.closed.old.accounts.get(&id) == Some(record);
         // Pages that are free now hold what was there, and swaps and copies may bring it back.
-        self.closed.contents.accounts.get(&id) == Some(record) || (self.may_miss() && is_old())
+        self.file.closed.contents.accounts.get(&id) == Some(record) || (self.may_miss() && is_old())
     }
 }
 

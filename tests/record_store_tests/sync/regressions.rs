@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use libp2p_identity::PeerId;
 use libp2p_kad::store::RecordStore as _;
 use netabase_store::{
     backends::{
@@ -193,6 +194,17 @@ fn what_is_refused_puts_nothing_out() {
     assert_eq!(after.provided_keys, before.provided_keys);
 }
 
+/// Adds a provider of so many addresses that lives for so many seconds; returns what is said.
+fn provide(
+    records: &mut KadStore<MemoryBackend>,
+    (number, of, addresses): (u64, PeerId, u16),
+    seconds: u64,
+) -> &'static str {
+    let mut provider = provider(number, of, addresses);
+    provider.expires = Some(records.clock().now() + Duration::from_secs(seconds));
+    said(records.add_provider(provider))
+}
+
 /// The places of what is replaced, and of what goes on living: each of them is the farther one once.
 const PLACES: [(u64, u64); 2] = [(1, 2), (2, 1)];
 
@@ -226,17 +238,13 @@ fn a_provider_that_has_expired_makes_room_also_for_one_that_has_more_addresses_n
         config.max_provider_bytes = 520;
         let home = Home::<MemoryBackend>::new();
         let mut records = home.records(local(), &config);
-        let provide = |records: &mut KadStore<_>, number, of, addresses, seconds: u64| {
-            let mut provider = provider(number, peer(of), addresses);
-            provider.expires = Some(records.clock().now() + Duration::from_secs(seconds));
-            said(records.add_provider(provider))
-        };
-        assert_eq!(provide(&mut records, replaced, 1, 0, 1000), OK);
-        assert_eq!(provide(&mut records, replaced, 2, 0, 5), OK);
-        assert_eq!(provide(&mut records, 3, 1, 8, 10), OK);
-        assert_eq!(provide(&mut records, living, 1, 8, 1000), OK);
+        let [one, two] = [1, 2].map(peer);
+        assert_eq!(provide(&mut records, (replaced, one, 0), 1000), OK);
+        assert_eq!(provide(&mut records, (replaced, two, 0), 5), OK);
+        assert_eq!(provide(&mut records, (3, one, 8), 10), OK);
+        assert_eq!(provide(&mut records, (living, one, 8), 1000), OK);
         clock.advance(Duration::from_secs(11));
-        assert_eq!(provide(&mut records, replaced, 1, 8, 1000), OK);
+        assert_eq!(provide(&mut records, (replaced, one, 8), 1000), OK);
         let health = records.health();
         assert_eq!((health.provided_keys, health.metrics.evicted), (2, 0));
     }
@@ -251,21 +259,17 @@ fn a_provider_that_had_expired_comes_again_as_a_new_one_and_needs_room() {
     let mut numbers = [1, 2, 3];
     numbers.sort_by_key(|number| distance(&key(*number), &local()));
     let [near, withdrawn, far] = numbers;
-    let provide = |records: &mut KadStore<_>, number, of, seconds: u64| {
-        let mut provider = provider(number, of, 1);
-        provider.expires = Some(records.clock().now() + Duration::from_secs(seconds));
-        said(records.add_provider(provider))
-    };
     for number in [near, withdrawn] {
-        assert_eq!(provide(&mut records, number, local(), 1000), OK);
+        assert_eq!(provide(&mut records, (number, local(), 1), 1000), OK);
     }
-    assert_eq!(provide(&mut records, near, peer(1), 5), OK);
-    assert_eq!(provide(&mut records, withdrawn, peer(1), 1000), OK);
-    assert_eq!(provide(&mut records, far, peer(1), 1000), OK);
+    let other = peer(1);
+    assert_eq!(provide(&mut records, (near, other, 1), 5), OK);
+    assert_eq!(provide(&mut records, (withdrawn, other, 1), 1000), OK);
+    assert_eq!(provide(&mut records, (far, other, 1), 1000), OK);
     // Its key is one of others from now on: one more than may be.
     records.remove_provider(&key(withdrawn), &local());
     clock.advance(Duration::from_secs(6));
-    assert_eq!(provide(&mut records, near, peer(1), 1000), OK);
+    assert_eq!(provide(&mut records, (near, other, 1), 1000), OK);
     assert_eq!(records.health().provided_keys, 2);
     assert!(records.providers_of(&key(far)).is_empty());
 }

@@ -17,7 +17,7 @@ use super::{
     world::{Time, World},
 };
 use crate::{
-    damage::{Damage, close, damage, many_files, tells_of_damage},
+    damage::{Damage, File, close, damage, many_files, tells_of_damage},
     disk::Disk,
     harness::Harness,
     image::{Image, PAGE_BYTES},
@@ -51,13 +51,7 @@ pub fn run(seed: u64, plant: Option<Plant>) -> Result<Tally, Violation> {
         if !file.is_checked && !matches!(file.damage, Damage::RecordFlip(_)) {
             return Ok(None);
         }
-        let reader = Reader {
-            closed: file.closed,
-            damage: file.damage,
-            is_checked: file.is_checked,
-            plant,
-        };
-        reader.read(file.image).map(Some)
+        Reader { file, plant }.read().map(Some)
     })
 }
 
@@ -185,17 +179,15 @@ fn store(
 
 /// Reads a damaged file.
 struct Reader<'a> {
-    closed: &'a Closed,
-    damage: Damage,
-    is_checked: bool,
+    file: File<'a, Closed>,
     plant: Option<Plant>,
 }
 
 impl Reader<'_> {
     /// Returns whether some damage was told; fails where something is wrong and nothing was told.
-    fn read(&self, image: &Image) -> Result<bool, String> {
-        let is_checked = self.is_checked && self.plant != Some(Plant::CheckSkipped);
-        let disk = Disk::of(image.clone());
+    fn read(&self) -> Result<bool, String> {
+        let is_checked = self.file.is_checked && self.plant != Some(Plant::CheckSkipped);
+        let disk = Disk::of(self.file.image.clone());
         let engine = match disk.engine(is_checked) {
             Ok(engine) => Planted::new(engine, None),
             Err(error) => return tells_of_damage(&error).map(|()| true),
@@ -205,7 +197,7 @@ impl Reader<'_> {
             Ok(store) => store,
             Err(error) => return tells_of_damage(&error).map(|()| true),
         };
-        let (world, time) = (self.closed.world, self.closed.time.fork());
+        let (world, time) = (self.file.closed.world, self.file.closed.time.fork());
         if !is_checked {
             // As in the typed store's harness: redb is not to commit once more.
             held.doubt();
@@ -220,7 +212,7 @@ impl Reader<'_> {
 
     /// Reads everything, and returns whether something was counted as damaged.
     fn read_all(&self, subject: &Subject<Engine>) -> Result<bool, String> {
-        let Closed { contents, old, .. } = self.closed;
+        let Closed { contents, old, .. } = self.file.closed;
         let mut missing = Vec::new();
         let mut judge = |number: u64, found: Option<&Record>| {
             let key = key(number);
@@ -258,8 +250,8 @@ impl Reader<'_> {
         }
         let metrics = subject.health().metrics;
         let told = metrics.set_aside + metrics.read_errors;
-        match self.damage {
-            Damage::RecordFlip(number) if !self.is_checked => {
+        match self.file.damage {
+            Damage::RecordFlip(number) if !self.file.is_checked => {
                 missing.sort_unstable();
                 missing.dedup();
                 if missing != [number] || metrics.set_aside != 1 {
@@ -279,12 +271,12 @@ impl Reader<'_> {
         let of = |contents: &Contents| {
             contents.providers.get(&key).unwrap_or(&nobody) == &in_order(found)
         };
-        of(&self.closed.contents) || (self.may_be_old() && of(&self.closed.old))
+        of(&self.file.closed.contents) || (self.may_be_old() && of(&self.file.closed.old))
     }
 
     /// Whether entries may be missing, or as they were before: where redb's own pages are damaged,
     /// and nobody checks them.
     fn may_be_old(&self) -> bool {
-        !self.is_checked && !matches!(self.damage, Damage::RecordFlip(_))
+        !self.file.is_checked && !matches!(self.file.damage, Damage::RecordFlip(_))
     }
 }
