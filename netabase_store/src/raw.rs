@@ -3,6 +3,7 @@
 mod check;
 mod compact;
 mod detect;
+mod halves;
 mod load;
 mod records;
 mod recover;

@@ -3,7 +3,7 @@
 use crate::error::Result;
 
 /// Returns whether a key and its value prove themselves to be a row of a table, by its place.
-pub type Proof<'a> = dyn Fn(usize, &[u8], &[u8]) -> bool + 'a;
+pub type Proof<'a> = dyn Fn(usize, &[u8], &[u8]) -> bool + Sync + 'a;
 
 /// Hears of a row.
 pub type Take<'a> = dyn FnMut(FoundRow<'_>) -> Result<()> + 'a;
@@ -63,7 +63,7 @@ pub struct Losses {
 }
 
 /// A store of which rows can be read, though its engine may not be able to open it.
-pub trait Wreck {
+pub trait Wreck: Send {
     /// Hands every row of the tables that can be found to `take`: first those that are certain, then
     /// the others, each ascending by table and key. No key of a table comes twice.
     ///

@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 use super::{
     RawRecord, RawStore,
     check::check_schema,
-    sort::{SORT_BYTES, Sorter},
+    halves::{Hand, in_halves},
+    sort::{Row, SORT_BYTES, Sorter},
     undecodable,
 };
 use crate::{
@@ -41,18 +42,22 @@ impl<B: OpenBackend> RawStore<B> {
         schema: &DefinitionSchema,
         fill: impl FnOnce(&mut RawLoader<'_, B>) -> Result<(), E>,
     ) -> Result<(), E> {
-        create_aside(path.as_ref(), |partial| Self::write(partial, schema, fill))
+        create_aside(path.as_ref(), |partial| {
+            Self::write(partial, schema, fill)?;
+            let mut written = B::open(partial, &StoreOptions::new().engine(false))?;
+            written.trim()?;
+            Ok(written.sync()?)
+        })
     }
 
-    /// Writes a new store of `schema` to a path at which nobody looks yet.
+    /// Writes a new store of `schema` to a path at which nobody looks yet. Between its pages may be room.
     pub(super) fn write<E: From<NetabaseError>>(
         partial: &Path,
         schema: &DefinitionSchema,
         fill: impl FnOnce(&mut RawLoader<'_, B>) -> Result<(), E>,
     ) -> Result<(), E> {
         check_schema(schema).map_err(|source| unencodable(&schema.name, source))?;
-        let options = StoreOptions::new();
-        let backend = B::open(partial, &options.engine(true))?;
+        let backend = B::open(partial, &StoreOptions::new().engine(true))?;
         let settings = Settings {
             path: partial.to_path_buf(),
             ..Settings::default()
@@ -69,12 +74,12 @@ impl<B: OpenBackend> RawStore<B> {
             rebuild,
         };
         fill(&mut loader)?;
-        loader.finish()?;
-        let mut written = B::open(partial, &options.engine(false))?;
-        written.trim()?;
-        Ok(written.sync()?)
+        Ok(loader.finish()?)
     }
 }
+
+/// How many sorted rows are handed on together.
+const ROWS_AT_ONCE: usize = 1024;
 
 /// A new store that takes records, from [`RawStore::create`].
 pub struct RawLoader<'s, B: Backend> {
@@ -264,12 +269,23 @@ impl<'s, B: Backend> RawLoader<'s, B> {
 
     fn finish(mut self) -> Result<()> {
         let mut rows = self.entries.drain()?;
-        while let Some(row) = rows.next()? {
-            let bytes = row.key.len() + row.value.len();
-            self.core()?
-                .edit(row.table, row.key, Some(row.value.into()));
-            self.grown(bytes)?;
-        }
+        let merge = |hand: &mut Hand<'_, Vec<Row>>| {
+            loop {
+                let part = rows.next_up_to(ROWS_AT_ONCE)?;
+                if part.is_empty() {
+                    return Ok(());
+                }
+                hand(part)?;
+            }
+        };
+        in_halves(merge, |part| {
+            part.into_iter().try_for_each(|row| {
+                let bytes = row.key.len() + row.value.len();
+                self.core()?
+                    .edit(row.table, row.key, Some(row.value.into()));
+                self.grown(bytes)
+            })
+        })?;
         let rebuild: Vec<_> = std::mem::take(&mut self.rebuild).into_iter().collect();
         meta::edit_rebuild(self.core()?, &rebuild);
         self.core

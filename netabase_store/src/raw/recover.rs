@@ -1,10 +1,11 @@
 //! Salvaging a damaged store: its records to a new one, and what was lost.
 
+mod batch;
 mod record_store;
 
 use std::{fs, io, path::Path};
 
-use super::{RawStore, check::check_schema, load::RawLoader};
+use super::{RawStore, check::check_schema, halves::in_halves, load::RawLoader};
 use crate::{
     backends::{Backend, FoundRow, OpenBackend, Wanted, Wreck},
     copy::{create_aside, partial_of},
@@ -17,6 +18,7 @@ use crate::{
 #[cfg(feature = "libp2p")]
 use crate::{records::salvage, tables::RECORDS_TABLE};
 
+use self::batch::Batch;
 pub use self::record_store::RecoveredRecordStore;
 
 /// What was recovered of a damaged store, and what was lost as far as that can be known.
@@ -117,8 +119,9 @@ impl<B: OpenBackend> RawStore<B> {
     /// those that the last commit does not have, no announcement comes, and one record a key.
     ///
     /// The damaged store is read only, and the new one is complete or absent, also after a crash.
-    /// The file is read once or twice; in memory are the keys of uncertain records, and 16 bytes a
-    /// record of Kademlia.
+    /// The file is read once or twice, in a thread of its own; in memory are the keys of uncertain
+    /// records, and 16 bytes a record of Kademlia. The new file may have room between its pages, which
+    /// later commits fill and [`compact`](Self::compact) gives back.
     ///
     /// # Errors
     /// Fails when something is at `to`, when nothing is at `from` or others have it open, when it or its
@@ -245,7 +248,7 @@ fn fill<B: Backend>(
         proves: &proves,
     };
     let models = &mut recovery.models;
-    let losses = wreck.rows(&wanted, &mut |row| match models.get_mut(row.table) {
+    let mut add = |row: FoundRow<'_>| match models.get_mut(row.table) {
         Some(model) => {
             let added = loader.add_row(row.table, row.key, row.value);
             note(model, &row, added)
@@ -253,7 +256,22 @@ fn fill<B: Backend>(
         #[cfg(feature = "libp2p")]
         None if row.table == records => record_rows.take(&row, loader),
         None => Ok(()),
-    })?;
+    };
+    let losses = in_halves(
+        |hand| {
+            let mut batch = Batch::default();
+            let losses = wreck.rows(&wanted, &mut |row| {
+                batch.push(&row);
+                if batch.is_full() {
+                    hand(std::mem::take(&mut batch))?;
+                }
+                Ok(())
+            })?;
+            hand(batch)?;
+            Ok(losses)
+        },
+        |batch| batch.rows().try_for_each(&mut add),
+    )?;
     #[cfg(feature = "libp2p")]
     if let Some(losses) = losses.tables.get(records) {
         recovery.record_store = record_rows.finish(losses, loader)?;

@@ -199,6 +199,15 @@ impl Rows {
         Ok(Some(row))
     }
 
+    /// Returns the next rows; none at the end.
+    ///
+    /// # Errors
+    /// Fails where the file cannot be read.
+    pub(super) fn next_up_to(&mut self, count: usize) -> Result<Vec<Row>> {
+        let rows = std::iter::from_fn(|| self.next().transpose());
+        rows.take(count).collect()
+    }
+
     fn advance(&mut self, number: usize) -> Result<()> {
         let Some(run) = self.runs.get_mut(number) else {
             return Ok(());

@@ -38,6 +38,9 @@ const FLAGS: usize = 9;
 pub(super) const LEAF: u8 = 1;
 const BRANCH: u8 = 2;
 
+/// How much is read where somebody goes on.
+const FURTHER_BYTES: usize = 128 * 1024;
+
 /// Where a page lies in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
@@ -86,6 +89,9 @@ pub(super) struct PageFile {
     len: u64,
     region_header: u64,
     region_pages: u64,
+    /// What was read further, and where it stands.
+    further: Vec<u8>,
+    further_at: u64,
 }
 
 impl PageFile {
@@ -122,6 +128,8 @@ impl PageFile {
             len,
             region_header: 0,
             region_pages: REGION_PAGES,
+            further: Vec::new(),
+            further_at: 0,
         })
     }
 
@@ -244,6 +252,35 @@ impl PageFile {
         out.resize(bytes, 0);
         let read = self.file.seek(SeekFrom::Start(at));
         read.and_then(|_| self.file.read_exact(out)).is_ok()
+    }
+
+    /// Reads bytes of the file, and further than those for whoever goes on there.
+    pub(super) fn read_on(&mut self, at: u64, bytes: usize, out: &mut Vec<u8>) -> bool {
+        if self.was_read(at, bytes, out) {
+            return true;
+        }
+        let mut further = std::mem::take(&mut self.further);
+        let left = usize::try_from(self.len.saturating_sub(at)).unwrap_or(usize::MAX);
+        // Where the disk does not give all of it, it may give what is asked for.
+        if !self.read(at, FURTHER_BYTES.min(left), &mut further) {
+            further.clear();
+        }
+        (self.further, self.further_at) = (further, at);
+        self.was_read(at, bytes, out) || self.read(at, bytes, out)
+    }
+
+    fn was_read(&self, at: u64, bytes: usize, out: &mut Vec<u8>) -> bool {
+        let begin = at.checked_sub(self.further_at).map(usize::try_from);
+        let Some(Ok(begin)) = begin else {
+            return false;
+        };
+        let rest = self.further.get(begin..);
+        let Some(found) = rest.and_then(|rest| rest.get(..bytes)) else {
+            return false;
+        };
+        out.clear();
+        out.extend_from_slice(found);
+        true
     }
 }
 
@@ -397,4 +434,37 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 fn u128_at(bytes: &[u8], at: usize) -> Option<u128> {
     let number = bytes.get(at..at.checked_add(16)?)?.try_into().ok()?;
     Some(u128::from_le_bytes(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_further_is_what_stands_in_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let pattern = (0..=250_u8).cycle();
+        let bytes: Vec<u8> = pattern.take(FURTHER_BYTES * 2 + 777).collect();
+        std::fs::write(file.path(), &bytes).unwrap();
+        let mut pages = PageFile::open(file.path()).unwrap();
+        let mut out = Vec::new();
+        let places = [
+            (0, 10),
+            (5, FURTHER_BYTES - 5),
+            (5, FURTHER_BYTES),
+            (FURTHER_BYTES + 4, 1),
+            (FURTHER_BYTES + 5, 1),
+            (3, 2),
+            (bytes.len() - 9, 9),
+            (100, FURTHER_BYTES * 2),
+            (bytes.len(), 0),
+        ];
+        for (at, count) in places {
+            assert!(pages.read_on(at as u64, count, &mut out), "{at} {count}");
+            assert_eq!(out, bytes[at..at + count], "{at} {count}");
+        }
+        for (at, count) in [(bytes.len() - 8, 9), (bytes.len() + 1, 1), (0, usize::MAX)] {
+            assert!(!pages.read_on(at as u64, count, &mut out), "{at} {count}");
+        }
+    }
 }

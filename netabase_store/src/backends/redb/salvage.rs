@@ -5,9 +5,10 @@
 //! damaged page, then from the commit before, then from any page of the file, in so far as they
 //! prove themselves. Keys outside such gaps are known to be there or not, so no removed row returns.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fs::File, path::Path};
 
 use super::{
+    ahead,
     found::{Candidates, Gap, Gaps, Source},
     pages::{
         Head, LEAF, Leaf, PAGE, PAGE_BYTES, PageFile, Pair, Place, Root, Slot, children, u64_at,
@@ -26,6 +27,8 @@ const DEPTH_MAX: u32 = 128;
 pub(super) struct Damaged {
     file: PageFile,
     head: Head,
+    /// Another handle of the file, to have it read ahead.
+    ahead: Option<File>,
 }
 
 /// A table of a commit.
@@ -86,7 +89,8 @@ impl Damaged {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let mut file = PageFile::open(path)?;
         let head = file.head();
-        Ok(Self { file, head })
+        let ahead = File::open(path).ok();
+        Ok(Self { file, head, ahead })
     }
 
     /// Walks a tree; `proves` picks the rows of pages that do not prove themselves.
@@ -285,15 +289,15 @@ impl Damaged {
     fn load_leaf(&mut self, at: u64, page: &mut Vec<u8>) -> bool {
         let longest = self.file.longest_at(at);
         let longest = usize::try_from(longest).unwrap_or(usize::MAX);
-        if !self.file.read(at, PAGE_BYTES.min(longest), page) || page.first() != Some(&LEAF) {
+        if !self.file.read_on(at, PAGE_BYTES.min(longest), page) || page.first() != Some(&LEAF) {
             return false;
         }
         let ends = Leaf::new(page).map_or(0, |leaf| leaf.ends());
-        if ends > page.len() && (ends > longest || !self.file.read(at, ends, page)) {
+        if ends > page.len() && (ends > longest || !self.file.read_on(at, ends, page)) {
             return false;
         }
         match Leaf::new(page).and_then(|leaf| leaf.end()) {
-            Some(end) if end > page.len() && end <= longest => self.file.read(at, end, page),
+            Some(end) if end > page.len() && end <= longest => self.file.read_on(at, end, page),
             _ => true,
         }
     }
@@ -301,6 +305,15 @@ impl Damaged {
 
 impl Wreck for Damaged {
     fn rows(&mut self, wanted: &Wanted<'_>, take: &mut Take<'_>) -> Result<Losses> {
+        let mut file = self.ahead.take();
+        let losses = ahead::while_read(file.as_mut(), || self.find(wanted, take));
+        self.ahead = file;
+        losses
+    }
+}
+
+impl Damaged {
+    fn find(&mut self, wanted: &Wanted<'_>, take: &mut Take<'_>) -> Result<Losses> {
         let commits = self.commits(wanted)?;
         let mut walked = Walked::new();
         let (tables, pages) = self.tables(commits.first().copied(), &mut walked)?;
