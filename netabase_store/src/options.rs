@@ -2,8 +2,10 @@
 
 use crate::{backends::EngineOptions, inner::Durability};
 
-/// How many bytes of pages an engine keeps in memory, unless told otherwise.
-pub const CACHE_BYTES_DEFAULT: usize = 256 * 1024 * 1024;
+/// How many bytes of pages an engine keeps in memory, unless told otherwise: 192 MiB.
+///
+/// redb fills it when it opens a large file that was not closed, for it walks over all pages once.
+pub const CACHE_BYTES_DEFAULT: usize = 192 * 1024 * 1024;
 
 /// When a store is checked before it is handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

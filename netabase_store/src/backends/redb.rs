@@ -24,7 +24,6 @@ use super::{
 };
 use crate::{
     error::{EngineError, NetabaseError, Result, StoreError},
-    options::Verify,
     raw::REDB_MAGIC,
     seam::{Caught, Seam},
 };
@@ -32,9 +31,6 @@ use crate::{
 /// The magic and the byte of flags after it, and the flag of a file that was not closed.
 const HEAD_BYTES: usize = REDB_MAGIC.len() + 1;
 const RECOVERY_REQUIRED: u8 = 2;
-
-/// The cache with which a file that was not closed is repaired, if there is to be more than that.
-const REPAIR_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
 type Bytes = &'static [u8];
 
@@ -200,18 +196,17 @@ impl OpenBackend for RedbBackend {
     fn open(path: &Path, options: &EngineOptions) -> Result<Self> {
         let seam = Seam::new(Engine::Redb, path);
         let was_unclean = check_file(path, options)?;
-        if was_unclean && !options.read_only && options.cache_bytes > REPAIR_CACHE_BYTES {
-            // redb walks over every page once, which would fill all of the cache.
-            let mut sparing = options.clone();
-            sparing.cache_bytes = REPAIR_CACHE_BYTES;
-            let repaired = open_file(path, &sparing, &seam)?;
-            drop(Self::opened(repaired, Arc::clone(&seam), &sparing, true)?);
-            let mut verified = options.clone();
-            verified.verify = Verify::None;
-            let file = open_file(path, &verified, &seam)?;
-            return Self::opened(file, seam, &verified, true);
-        }
-        let file = open_file(path, options, &seam)?;
+        let builder = builder(options);
+        let file = seam.run(|| {
+            let opened = if options.read_only {
+                builder.open_read_only(path).map(RedbFile::ReadOnly)
+            } else if options.create {
+                builder.create(path).map(RedbFile::Writable)
+            } else {
+                builder.open(path).map(RedbFile::Writable)
+            };
+            opened.map_err(|error| failed(&seam, "open the file", error))
+        })?;
         Self::opened(file, seam, options, was_unclean)
     }
 
@@ -322,20 +317,6 @@ impl Snapshot for RedbSnapshot {
             None => Ok(0),
         })
     }
-}
-
-fn open_file(path: &Path, options: &EngineOptions, seam: &Arc<Seam>) -> Result<RedbFile> {
-    let builder = builder(options);
-    seam.run(|| {
-        let opened = if options.read_only {
-            builder.open_read_only(path).map(RedbFile::ReadOnly)
-        } else if options.create {
-            builder.create(path).map(RedbFile::Writable)
-        } else {
-            builder.open(path).map(RedbFile::Writable)
-        };
-        opened.map_err(|error| failed(seam, "open the file", error))
-    })
 }
 
 fn builder(options: &EngineOptions) -> redb::Builder {
