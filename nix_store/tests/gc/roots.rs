@@ -5,6 +5,8 @@ use std::{
     os::unix::fs::symlink,
     path::PathBuf,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix_store::{
@@ -111,6 +113,13 @@ fn what_a_process_runs_in_or_mentions_is_a_root() {
         .stdout(fs::File::open(store.real_path(&open)).expect("a file"))
         .spawn()
         .expect("a process");
+    // It is there before the kernel shows what it was started with.
+    let environ = PathBuf::from(format!("/proc/{}/environ", child.id()));
+    let waited = Instant::now();
+    while fs::read(&environ).is_ok_and(|bytes| bytes.is_empty()) {
+        assert!(waited.elapsed() < Duration::from_secs(60), "no environment");
+        thread::sleep(Duration::from_millis(1));
+    }
 
     let found = gc::find_roots(&store);
     drop(child.stdin.take());
