@@ -119,9 +119,10 @@ impl<B: OpenBackend> RawStore<B> {
     /// those that the last commit does not have, no announcement comes, and one record a key.
     ///
     /// The damaged store is read only, and the new one is complete or absent, also after a crash.
-    /// The file is read once or twice, in a thread of its own; in memory are the keys of uncertain
-    /// records, and 16 bytes a record of Kademlia. The new file may have room between its pages, which
-    /// later commits fill and [`compact`](Self::compact) gives back.
+    /// The file is read once or twice, in a thread of its own, while another has the operating system
+    /// read it ahead; in memory are the keys of uncertain records, and 16 bytes a record of Kademlia.
+    /// The new file may have room between its pages, which later commits fill and
+    /// [`compact`](Self::compact) gives back.
     ///
     /// # Errors
     /// Fails when something is at `to`, when nothing is at `from` or others have it open, when it or its

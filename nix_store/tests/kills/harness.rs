@@ -233,7 +233,7 @@ impl Campaign {
     pub(crate) fn goes_on(&self) -> bool {
         let missed = self.tries - self.hits;
         assert!(
-            missed <= 5 + self.kills / 2,
+            missed <= 5 + self.kills / 4,
             "{missed} of {} were not at work when they were killed",
             self.tries
         );
